@@ -1,0 +1,56 @@
+# `make help` says what each target does. Each first sets up .venv if it is missing or stale.
+PYTHON ?= python3
+ASSIGNMENT ?= hidden-markov-models
+PORT ?= 8000
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup book serve lecture test lint check format exercises grade clean
+
+help: ## say what each target does
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+
+setup: .venv/.ready ## make .venv from constraints.txt if it is missing or stale
+
+.venv/.ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Latent needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Name another one: make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+book: setup ## build the book and print where it is
+	$(BIN)/jupyter-book build --warningiserror --nitpick --keep-going --quiet .
+	@echo "The book is at file://$(CURDIR)/_build/html/index.html"
+
+serve: book ## serve the built book on this machine (PORT=8000)
+	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
+
+lecture: setup ## open JupyterLab on the chapters, widgets alive
+	$(BIN)/jupyter lab book
+
+test: book ## build the book and run every test
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+lint: setup ## lint, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+check: lint ## lint, types and the quick tests, in two minutes
+	$(BIN)/python -m pytest --quiet --numprocesses 2 -m "not book and not browser and not slow"
+
+format: setup ## format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+exercises: setup ## regenerate what students get from solutions/
+	$(BIN)/python -m tools.exercises
+
+grade: setup ## grade the hand-ins of one assignment (ASSIGNMENT=hidden-markov-models)
+	$(BIN)/nbgrader generate_assignment $(ASSIGNMENT) --force
+	$(BIN)/nbgrader autograde $(ASSIGNMENT) --force
+	$(BIN)/nbgrader generate_feedback $(ASSIGNMENT) --force
+	$(BIN)/nbgrader export --to grading/marks.csv
+
+clean: ## remove everything that was built, and .venv
+	rm -rf .venv _build .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,27 @@
+"""Settings that every test shares."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """With LATENT_NO_SKIP set, as in continuous integration, a skipped test is a failed one."""
+    report = yield
+    if report.skipped and os.environ.get("LATENT_NO_SKIP"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped where no test may be: {report.longrepr}"
+    return report
+
+
+@pytest.fixture(scope="session")
+def html() -> Path:
+    """The folder of the built book."""
+    folder = ROOT / "_build" / "html"
+    if not (folder / "book" / "index.html").exists():
+        pytest.fail("the book is not built: run `make book` first")
+    return folder
