@@ -1,0 +1,16 @@
+"""What the tests of the widgets share."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.explorable import tiny_book
+
+
+@pytest.fixture(scope="package")
+def book(tmp_path_factory) -> Path:
+    """The HTML of a tiny book with two widgets."""
+    folder = tmp_path_factory.mktemp("tiny-book")
+    tiny_book.write(folder)
+    tiny_book.build(folder)
+    return folder / "_build" / "html"

@@ -1,0 +1,228 @@
+"""explore and show: live beside a kernel, frozen in a build."""
+
+import html
+import json
+import re
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from explorable import choice, explore, show, slider, switch
+from explorable.frames import unpack
+from explorable.widget import Explore, draw_svg
+
+ALT = "A line through the origin"
+
+
+def draw_line(k, up=True, kind="solid"):
+    """A line whose slope tells the values apart."""
+    fig, ax = plt.subplots(figsize=(3, 2))
+    ax.plot([0, 1], [0, k if up else -k], linestyle=kind)
+    ax.set(ylim=(-9, 9))
+    return fig
+
+
+@pytest.fixture
+def frozen(monkeypatch):
+    """The kernel of a book build."""
+    monkeypatch.setenv("EXPLORABLE_FROZEN", "1")
+
+
+@pytest.fixture(autouse=True)
+def no_figure_is_left_open():
+    """Fail a test that leaks a figure."""
+    yield
+    assert plt.get_fignums() == []
+
+
+# ---- live ----
+
+
+def test_the_live_widget_draws_the_exact_values():
+    seen = []
+
+    def draw(x, kind, on):
+        seen.append((x, kind, on))
+        return draw_line(1)
+
+    widget = explore(
+        draw, x=slider(0, 1, 0.1, value=0.3, frozen=3), kind=choice("a", "b"), on=switch(), alt=ALT
+    )
+    assert isinstance(widget, Explore)
+    widget.at = [7, 1, 1]
+    assert seen == [(0.3, "a", False), (0.7, "b", True)]
+    assert widget.frame["at"] == [7, 1, 1]
+    assert widget.controls[0]["texts"][7] == "0.7"
+
+
+def test_the_live_widget_shows_the_picture_of_its_position():
+    widget = explore(draw_line, k=slider(1, 5), alt=ALT)
+    assert widget.frame == {"at": [0], "svg": draw_svg(draw_line, {"k": 1})}
+    widget.at = [4]
+    assert widget.frame == {"at": [4], "svg": draw_svg(draw_line, {"k": 5})}
+
+
+def test_a_failing_draw_shows_its_error_and_the_widget_survives():
+    def draw(k):
+        fig = draw_line(k)
+        if k == 2:
+            raise ZeroDivisionError("no slope 2")
+        return fig
+
+    widget = explore(draw, k=slider(1, 3), alt=ALT)
+    widget.at = [1]
+    assert widget.frame == {"at": [1], "error": "ZeroDivisionError: no slope 2"}
+    widget.at = [2]
+    assert widget.frame["svg"] == draw_svg(draw_line, {"k": 3})
+
+
+def test_the_live_front_end_is_a_module_with_a_render_function():
+    widget = explore(draw_line, k=slider(1, 5), alt=ALT)
+    assert widget._esm.rstrip().endswith("export default { render: explore.live };")
+
+
+def test_the_current_figure_of_the_reader_stays_open():
+    mine = plt.figure()
+    explore(draw_line, k=slider(1, 3), alt=ALT).at = [1]
+    assert plt.get_fignums() == [mine.number]
+    plt.close(mine)
+
+
+def test_a_first_draw_that_fails_fails_in_the_cell():
+    def draw(k):
+        raise ZeroDivisionError("always")
+
+    with pytest.raises(ZeroDivisionError):
+        explore(draw, k=slider(1, 3), alt=ALT)
+
+
+# ---- frozen ----
+
+
+def parts(text):
+    """Return the still, the controls' description and the frames of a frozen widget."""
+    still = re.search(r'<div class="explore-figure".*?</div>', text, re.DOTALL)[0]
+    spec = re.search(r'class="explore-spec">(.*?)</script>', text, re.DOTALL)[1]
+    frames = re.search(r'class="explore-frames">(.*?)</script>', text, re.DOTALL)[1]
+    return still, json.loads(spec), unpack(frames)
+
+
+@pytest.mark.usefixtures("frozen")
+def test_the_frozen_widget_has_the_picture_of_every_position():
+    result = explore(
+        draw_line,
+        k=slider(1, 9, value=3, frozen=4),
+        up=switch(True),
+        kind=choice("solid", "dashed"),
+        alt=ALT,
+    )
+    still, spec, frames = parts(result._repr_mimebundle_()["text/html"])
+    assert [c["label"] for c in spec["controls"]] == ["k", "up", "kind"]
+    slopes = [int(text) for text in spec["controls"][0]["texts"]]
+    assert slopes == [1, 3, 6, 9]
+    assert spec["at"] == [1, 1, 0]
+    expected = [
+        draw_svg(draw_line, {"k": k, "up": up, "kind": kind})
+        for k in slopes
+        for up in (False, True)
+        for kind in ("solid", "dashed")
+    ]
+    assert frames == expected
+    shown = re.sub(r"x[0-9a-f]{6}-", "", still[still.index("<svg") : -len("</div>")])
+    assert shown == draw_svg(draw_line, {"k": 3, "up": True, "kind": "solid"})
+
+
+@pytest.mark.usefixtures("frozen")
+def test_the_still_says_what_it_shows_and_where_the_controls_stand():
+    result = explore(draw_line, k=slider(1, 3, value=2, label="slope"), up=switch(), alt=ALT)
+    assert f'aria-label="{ALT}: slope 2, up off"' in result.html
+
+
+@pytest.mark.usefixtures("frozen")
+def test_text_cannot_break_out_of_the_page():
+    nasty = '</script><b>"&'
+    result = explore(draw_line, k=slider(1, 2, label=nasty), alt=nasty)
+    assert result.html.count("</script>") == 2
+    assert "<b>" not in result.html
+    assert html.escape(nasty, quote=True) in result.html
+    _, spec, _ = parts(result.html)
+    assert spec["alt"] == nasty
+
+
+@pytest.mark.usefixtures("frozen")
+def test_too_large_a_grid_is_refused_before_anything_is_drawn():
+    def draw(k, up):
+        raise AssertionError("drawn")
+
+    with pytest.raises(ValueError, match=r"300 \(k\) x 2 \(up\) = 600 frames"):
+        explore(draw, k=slider(1, 300), up=switch(), alt=ALT)
+
+
+@pytest.mark.usefixtures("frozen")
+def test_a_frozen_widget_has_no_widget_state():
+    assert set(explore(draw_line, k=slider(1, 3), alt=ALT)._repr_mimebundle_()) == {
+        "text/html",
+        "text/plain",
+    }
+
+
+def test_show_gives_the_picture_and_its_text_alternative():
+    result = show(lambda: draw_line(2), alt=ALT)
+    bundle = result._repr_mimebundle_()
+    assert f'role="img" aria-label="{ALT}"' in bundle["text/html"]
+    assert bundle["text/plain"] == ALT
+    assert "<script" not in bundle["text/html"]
+
+
+def test_two_pictures_on_a_page_share_no_id():
+    first = show(lambda: draw_line(1), alt=ALT).html
+    second = show(lambda: draw_line(2), alt=ALT).html
+    ids = [re.findall(r' id="([^"]+)"', text) for text in (first, second)]
+    assert all(ids)
+    assert not set(ids[0]) & set(ids[1])
+
+
+# ---- both ----
+
+
+def no_figure():
+    """Draw nothing."""
+    return np.zeros(3)
+
+
+@pytest.mark.parametrize("mode", ["live", "frozen"])
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: explore(draw_line, alt=ALT), "at least one control"),
+        (lambda: explore(draw_line, k=3, alt=ALT), "k must be a slider, choice or switch, got 3"),
+        (
+            lambda: explore(draw_line, j=slider(1, 3), alt=ALT),
+            r"draw_line\(k, .*\), got j: missing",
+        ),
+        (lambda: explore(draw_line, k=slider(1, 3), alt=""), "alt must be a text"),
+        (lambda: explore(draw_line, k=slider(1, 3), alt=None), "alt must be a text"),
+        (lambda: explore("draw", k=slider(1, 3), alt=ALT), "draw must be a function"),
+        (
+            lambda: explore(lambda k: None, k=slider(1, 3), alt=ALT),
+            "must return a matplotlib Figure",
+        ),
+        (
+            lambda: show(no_figure, alt=ALT),
+            r"no_figure: must return a matplotlib Figure, got array",
+        ),
+        (lambda: show(draw_line, alt=ALT), r"got none: missing a required argument: 'k'"),
+        (lambda: show(lambda: draw_line(1), alt=" "), "alt must be a text"),
+    ],
+)
+def test_a_bad_argument_is_named(call, message, mode, monkeypatch):
+    if mode == "frozen":
+        monkeypatch.setenv("EXPLORABLE_FROZEN", "1")
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_alt_cannot_be_forgotten():
+    with pytest.raises(TypeError, match="alt"):
+        explore(draw_line, k=slider(1, 3))
