@@ -1,0 +1,30 @@
+"""nbgrader's settings: where the course's folders are. Commands that use them run in this folder.
+
+solutions/<name>/<name>.ipynb is the source (answers, hidden tests, stored outputs),
+exercises/<name>/<name>.ipynb the release made from it. What belongs to a running course (hand-ins,
+marks, feedback, the gradebook) lies under grading/, which git ignores.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+root = Path(__file__).resolve().parent
+grading = root / "grading"
+grading.mkdir(exist_ok=True)  # SQLite makes its file but not the folder
+
+# nbgrader runs `alembic` by name when it makes a gradebook: find it beside this Python
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+
+c = get_config()  # traitlets defines it
+c.CourseDirectory.course_id = "latent"
+c.CourseDirectory.root = str(root)
+c.CourseDirectory.source_directory = "solutions"
+c.CourseDirectory.release_directory = "exercises"
+c.CourseDirectory.submitted_directory = "grading/submitted"
+c.CourseDirectory.autograded_directory = "grading/autograded"
+c.CourseDirectory.feedback_directory = "grading/feedback"
+c.CourseDirectory.db_url = f"sqlite:///{(grading / 'gradebook.db').as_posix()}"
+
+# a test cell that a student deleted is put back, and so it is run
+c.OverwriteCells.add_missing_cells = True
