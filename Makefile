@@ -4,6 +4,9 @@ ASSIGNMENT ?= hidden-markov-models
 PORT ?= 8000
 BIN := .venv/bin
 
+# many small matrices: a second thread only waits for the first
+export OPENBLAS_NUM_THREADS ?= 1
+
 .DEFAULT_GOAL := help
 .PHONY: help setup book serve lecture test lint check format exercises grade clean
 
