@@ -120,6 +120,8 @@ def violations(page) -> list[str]:
     """Run axe-core on the page; return what breaks its rules, one line each."""
     from axe_playwright_python.sync_playwright import Axe
 
+    # colours are judged as they are when nothing fades any more
+    page.evaluate("Promise.all(document.getAnimations().map((a) => a.finished))")
     # a preload would fetch the style sheets anew, which no browser allows on file:
     response = Axe().run(page, options={"preload": False}).response
     return [

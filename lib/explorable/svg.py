@@ -22,8 +22,11 @@ _NO_METADATA = dict.fromkeys(["Creator", "Date", "Format", "Type"])
 def to_svg(figure: Figure) -> str:
     """Return the figure as an <svg> element without a name space, for use inside HTML."""
     layout = figure.get_layout_engine()
-    if layout is not None:  # savefig would first draw everything once more, only to measure it
-        layout.execute(figure)
+    if layout is not None:
+        # savefig would first draw everything once more, only to measure it; and it would warn
+        # where there is nothing to lay out
+        if any(ax.get_subplotspec() for ax in figure.axes):
+            layout.execute(figure)
         figure.set_layout_engine("none")
     file = io.StringIO()
     figure.savefig(file, format="svg", metadata=_NO_METADATA)

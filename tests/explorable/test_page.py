@@ -126,7 +126,7 @@ def test_moved_before_its_frames_have_come_it_waits_for_the_right_one(browser, a
     with open_page(browser, "about:blank") as (page, _):
         held = []
         page.route("**/_frames/**", lambda route: held.append(route))
-        page.goto(f"{address}/index.html")
+        page.goto(f"{address}/index.html", wait_until="domcontentloaded")
         slider(page).focus()
         page.keyboard.press("ArrowRight")
         page.wait_for_timeout(100)

@@ -175,6 +175,15 @@ def test_show_gives_the_picture_and_its_text_alternative():
     assert "<script" not in bundle["text/html"]
 
 
+def test_a_picture_may_place_its_own_axes():
+    def draw():
+        fig = plt.figure(figsize=(3, 2))
+        fig.add_axes([0.1, 0.1, 0.8, 0.8]).plot([0, 1])
+        return fig
+
+    assert "<path" in show(draw, alt=ALT).html
+
+
 def test_two_pictures_on_a_page_share_no_id():
     first = show(lambda: draw_line(1), alt=ALT).html
     second = show(lambda: draw_line(2), alt=ALT).html
