@@ -160,7 +160,9 @@ def _move_frames(app: Sphinx, pagename: str, templatename: str, context, doctree
         url = context["pathto"](f"_frames/{key}.js", 1)
         return f'{match[1]} data-key="{key}" data-src="{url}?v={version}"></script>'
 
-    context["body"] = _FRAMES.sub(move, context["body"])
+    body = _FRAMES.sub(move, context["body"])
+    # a list of items is what the bibliography is; its own role is deprecated in WAI-ARIA
+    context["body"] = body.replace(' role="doc-biblioentry"', ' role="listitem"')
 
 
 def _lighten_theme(app: Sphinx, exception: Exception | None) -> None:
