@@ -173,8 +173,7 @@ def generator(rng: np.random.Generator) -> np.random.Generator:
 
 
 def frozen(value: np.ndarray) -> np.ndarray:
-    """Return a copy that cannot be written to, for a model to keep."""
-    value = value.copy()
+    """Make an array from the checks above, which is a fresh one, read-only for a model to keep."""
     value.setflags(write=False)
     return value
 

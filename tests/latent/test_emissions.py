@@ -186,6 +186,7 @@ def test_a_model_does_not_follow_changes_of_the_array_it_was_made_from():
     model = latent.Poisson(rates)
     rates[0] = 9
     assert model.rates.tolist() == [1, 2]
+    assert rates.flags.writeable
 
 
 @given(seeds, st.integers(1, 3))

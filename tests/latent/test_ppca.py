@@ -154,8 +154,11 @@ def test_the_closed_form_scores_as_scikit_learns_pca(seed, DK):
 
 def test_samples_have_the_models_moments():
     rng = np.random.default_rng(2)
-    model = random_ppca(rng, 3, 2)
+    model = latent.PPCA(rng.normal(size=(3, 2)), rng.normal(size=3), 0.25)
     z, x = model.sample(100_000, rng)
+    noise = x - model.mean - z @ model.W.T
+    assert_allclose(np.cov(noise.T), 0.25 * np.eye(3), atol=0.01)
+    assert_allclose(noise.T @ z / 100_000, 0, atol=0.01)
     assert_allclose(np.cov(z.T), np.eye(2), atol=0.03)
     assert_allclose(x.mean(axis=0), model.mean, atol=0.04)
     C = model.W @ model.W.T + model.variance * np.eye(3)
