@@ -36,10 +36,14 @@ def source(page: str) -> str:
 
 
 @cache
-def code(page: str) -> tuple[str, ...]:
-    """The code cells of a page, in order."""
+def code(page: str, *, hidden: bool = True) -> tuple[str, ...]:
+    """The code cells of a page, in order; without `hidden`, only those that a reader sees open."""
     cells = jupytext.read(ROOT / f"{page}.md").cells
-    return tuple(c.source for c in cells if c.cell_type == "code")
+    return tuple(
+        c.source
+        for c in cells
+        if c.cell_type == "code" and (hidden or "hide-input" not in c.metadata.get("tags", []))
+    )
 
 
 def fences(text: str, name: str) -> list[str]:

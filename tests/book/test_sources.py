@@ -96,6 +96,12 @@ def test_the_prose_keeps_to_the_house_style(page):
         assert not re.search(rf"\b{word}\b", prose, flags=re.I), f"{page}: {word!r}"
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_code_that_a_reader_sees_fits_its_column(page):
+    lines = "\n".join(code(page, hidden=False)).split("\n")
+    assert [line for line in lines if len(line) > 82] == []
+
+
 def test_no_page_is_left_out_of_the_table_of_contents():
     written = {str(p.relative_to(BOOK.parent).with_suffix("")) for p in BOOK.rglob("*.md")}
     assert written == set(PAGES)

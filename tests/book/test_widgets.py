@@ -18,7 +18,8 @@ PICTURES = """(box, svg) => {
   const expected = document.createElement("div");
   expected.innerHTML = svg;
   const shown = box.querySelector(".explore-figure").innerHTML;
-  const own = /( id="| href="#|url\\(#)(explore-[0-9a-z]+|x[0-9a-f]{6})-/g;  // what keeps ids of widgets apart
+  // what keeps the ids of widgets apart
+  const own = /( id="| href="#|url\\(#)(explore-[0-9a-z]+|x[0-9a-f]{6})-/g;
   return [shown.replace(own, "$1"), expected.innerHTML];
 }"""
 
