@@ -51,21 +51,34 @@ def shown_at(box, widget) -> list[int]:
     return [inputs.nth(i).evaluate(read) for i in range(len(widget.controls))]
 
 
-@pytest.fixture(scope="module", params=["http", "file"])
-def address(request, html):
-    """Where the book stands: on a server, and on the disk."""
-    if request.param == "file":
-        yield html.as_uri()
-    else:
-        with serve(html) as url:
-            yield url
-
-
 @pytest.fixture(scope="module")
 def browser():
     """One Chromium for all pages."""
     with chromium() as browser:
         yield browser
+
+
+@pytest.fixture(scope="module")
+def server(html):
+    """The book on a server of this machine."""
+    with serve(html) as url:
+        yield url
+
+
+@pytest.fixture(scope="module", params=WITH_WIDGETS)
+def name(request):
+    """A page with widgets."""
+    return request.param
+
+
+@pytest.fixture(scope="module", params=["server", "disk"])
+def visit(request, name, browser, server, html):
+    """The page on a server or, without a network, on the disk; its widgets; and its record."""
+    offline = request.param == "disk"
+    start = html.as_uri() if offline else server
+    with open_page(browser, f"{start}/{name}.html", offline=offline, has_touch=True) as (page, log):
+        boxes = ready(page, len(widgets(name)))
+        yield list(zip(boxes, widgets(name), strict=True)), log
 
 
 def ready(page, n_widgets):
@@ -80,46 +93,46 @@ def ready(page, n_widgets):
     return [boxes.nth(i) for i in range(n_widgets)]
 
 
-@pytest.mark.parametrize("name", WITH_WIDGETS)
-def test_a_moved_widget_shows_what_draw_gives(browser, address, name):
-    offline = address.startswith("file")
-    with open_page(browser, f"{address}/{name}.html", offline=offline) as (page, record):
-        for box, widget in zip(ready(page, len(widgets(name))), widgets(name), strict=True):
-            for at in positions(widget):
-                move(box, widget, at)
-                assert shown_at(box, widget) == list(at)
-                shown, expected = box.evaluate(PICTURES, widget.svg(at))
-                assert shown == expected, f"{widget.draw.__name__} at {at}"
-        assert record.complaints() == []
+def check(box, widget, at):
+    """Compare what the page shows with what `draw` gives."""
+    shown, expected = box.evaluate(PICTURES, widget.svg(at))
+    assert shown == expected, f"{widget.draw.__name__} at {at}"
 
 
-@pytest.mark.parametrize("name", WITH_WIDGETS)
-def test_widgets_answer_to_keyboard_mouse_and_touch(browser, address, name):
-    url = f"{address}/{name}.html"
-    with open_page(browser, url, has_touch=True, viewport={"width": 390, "height": 844}) as (
-        page,
-        _,
-    ):
-        for box, widget in zip(ready(page, len(widgets(name))), widgets(name), strict=True):
-            for i, control in enumerate(widget.controls.values()):
-                handle = box.locator(".explore-controls :is(input, select)").nth(i)
-                if control.kind == "slider":
-                    acts = [
-                        lambda h=handle: h.press("End"),
-                        lambda h=handle: h.press("ArrowLeft"),
-                        lambda h=handle: h.click(position={"x": 20, "y": 16}),
-                        lambda h=handle: h.tap(position={"x": 120, "y": 16}),
-                    ]
-                elif control.kind == "switch":
-                    acts = [lambda h=handle: h.press("Space"), handle.click, handle.tap]
-                else:
-                    acts = [lambda h=handle: h.press("End"), lambda h=handle: h.press("Home")]
-                before = shown_at(box, widget)
-                seen = {tuple(before)}
-                for act in acts:
-                    act()
-                    at = shown_at(box, widget)
-                    seen.add(tuple(at))
-                    shown, expected = box.evaluate(PICTURES, widget.svg(at))
-                    assert shown == expected, f"{widget.draw.__name__} at {at}"
-                assert len(seen) > 1, f"{widget.draw.__name__}: control {i} does not move"
+def test_a_moved_widget_shows_what_draw_gives(visit):
+    found, record = visit
+    for box, widget in found:
+        for at in positions(widget):
+            move(box, widget, at)
+            assert shown_at(box, widget) == list(at)
+            check(box, widget, at)
+    assert record.complaints() == []
+
+
+def acts(control, handle):
+    """What a reader does with a control: keys, mouse, touch."""
+    if control.kind == "slider":
+        return [
+            lambda: handle.press("End"),
+            lambda: handle.press("ArrowLeft"),
+            lambda: handle.click(position={"x": 20, "y": 16}),
+            lambda: handle.tap(position={"x": 60, "y": 16}),
+        ]
+    if control.kind == "switch":
+        return [lambda: handle.press("Space"), handle.click, handle.tap]
+    return [lambda: handle.press("End"), lambda: handle.press("Home")]
+
+
+def test_widgets_answer_to_keyboard_mouse_and_touch(visit):
+    found, record = visit
+    for box, widget in found:
+        for i, control in enumerate(widget.controls.values()):
+            handle = box.locator(".explore-controls :is(input, select)").nth(i)
+            seen = {shown_at(box, widget)[i]}
+            for act in acts(control, handle):
+                act()
+                at = shown_at(box, widget)
+                seen.add(at[i])
+                check(box, widget, at)
+            assert len(seen) > 1, f"{widget.draw.__name__}: control {i} does not move"
+    assert record.complaints() == []
