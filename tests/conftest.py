@@ -1,6 +1,7 @@
 """Settings that every test shares."""
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,14 @@ def pytest_runtest_makereport(item, call):
         report.outcome = "failed"
         report.longrepr = f"skipped where no test may be: {report.longrepr}"
     return report
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say once why tests were skipped, which is what to install."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    reasons = Counter(report.longrepr[2].removeprefix("Skipped: ") for report in skipped)
+    for reason, n in reasons.items():
+        terminalreporter.write_line(f"{n} tests skipped: {reason}", yellow=True)
 
 
 @pytest.fixture(scope="session")
