@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.browser import chromium, serve
 from tests.unchecked import unchecked
 
 
@@ -10,3 +11,17 @@ def as_readers_run():
     """The code of the chapters at a reader's pace, not slowed by shape checks."""
     with unchecked():
         yield
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """One Chromium for all pages."""
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def server(html):
+    """The book on a server of this machine."""
+    with serve(html) as url:
+        yield url

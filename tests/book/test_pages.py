@@ -3,7 +3,7 @@
 import pytest
 
 from tests.book.chapters import PAGES, TEACHING
-from tests.browser import chromium, needs_chromium, open_page, serve, violations
+from tests.browser import needs_chromium, open_page, violations
 
 pytestmark = [pytest.mark.book, pytest.mark.browser, needs_chromium]
 
@@ -15,20 +15,6 @@ SCROLL = """async () => {
   }
 }"""
 TYPESET = "() => !window.MathJax?.startup || MathJax.startup.promise"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """One Chromium for all pages."""
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def server(html):
-    """The book on a server of this machine."""
-    with serve(html) as url:
-        yield url
 
 
 @pytest.fixture(scope="module", params=PAGES)

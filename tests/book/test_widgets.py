@@ -6,7 +6,7 @@ import random
 import pytest
 
 from tests.book.chapters import PAGES, code, widgets
-from tests.browser import chromium, needs_chromium, open_page, serve
+from tests.browser import needs_chromium, open_page
 
 pytestmark = [pytest.mark.book, pytest.mark.browser, needs_chromium]
 
@@ -49,20 +49,6 @@ def shown_at(box, widget) -> list[int]:
     inputs = box.locator(".explore-controls :is(input, select)")
     read = "e => e.type === 'checkbox' ? +e.checked : e.selectedIndex ?? +e.value"
     return [inputs.nth(i).evaluate(read) for i in range(len(widget.controls))]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """One Chromium for all pages."""
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def server(html):
-    """The book on a server of this machine."""
-    with serve(html) as url:
-        yield url
 
 
 @pytest.fixture(scope="module", params=WITH_WIDGETS)
