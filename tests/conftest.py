@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.browser import chromium
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -34,3 +36,10 @@ def html() -> Path:
     if not (folder / "book" / "index.html").exists():
         pytest.fail("the book is not built: run `make book` first")
     return folder
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """One Chromium for all tests of a file."""
+    with chromium() as browser:
+        yield browser

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.browser import chromium, serve
+from tests.browser import serve
 from tests.unchecked import unchecked
 
 
@@ -11,13 +11,6 @@ def as_readers_run():
     """The code of the chapters at a reader's pace, not slowed by shape checks."""
     with unchecked():
         yield
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """One Chromium for all pages."""
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import pytest
 
 from explorable import choice, explore, slider
-from tests.browser import chromium, needs_chromium, open_page
+from tests.browser import needs_chromium, open_page
 
 pytestmark = [pytest.mark.browser, needs_chromium]
 
@@ -39,13 +39,6 @@ async (esm) => {
 def draw(k, kind):
     """Nothing of interest."""
     return plt.figure(figsize=(2, 1))
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """One Chromium for all tests."""
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

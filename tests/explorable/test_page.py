@@ -5,20 +5,13 @@ import re
 import pytest
 
 from explorable.frames import unpack
-from tests.browser import chromium, needs_chromium, open_page, serve, violations
+from tests.browser import needs_chromium, open_page, serve, violations
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, needs_chromium]
 
 WIDGET = ".explore:has(.explore-spec)"
 READY = f"document.querySelector('{WIDGET}').dataset.ready !== undefined"
 PHONE = {"width": 390, "height": 844}
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """One Chromium for all tests."""
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(params=["http", "file"])
