@@ -6,12 +6,15 @@ rows and N columns, and a keyword such as ``N=3`` fixes the length of that axis.
 """
 
 import operator
+from typing import TypeVar
 
 import numpy as np
 import scipy.linalg
 
 # How far a sum of probabilities may be from one: far above rounding, far below a mistake.
 SUM_TOLERANCE = 1e-8
+
+Model = TypeVar("Model")
 
 
 def array(name: str, value: object, shape: str, **sizes: int) -> np.ndarray:
@@ -50,11 +53,13 @@ def sums_to_one(name: str, value: np.ndarray) -> None:
 
 
 def log_likelihoods(name: str, value: object, shape: str, **sizes: int) -> np.ndarray:
-    """Return `value` as logarithms of likelihoods: -inf is allowed, NaN and +inf are not."""
-    value = _floats(name, value, shape, sizes)
-    wrong = np.isnan(value) | (value == np.inf)
-    if wrong.any():
-        index = _where(wrong)
+    """Return `value` as logarithms of likelihoods: -inf is allowed, NaN and +inf are not.
+
+    An array of floats is not copied.
+    """
+    value = _floats(name, value, shape, sizes, copy=False)
+    if not value.max() < np.inf:  # the largest of numbers with a NaN is NaN
+        index = _where(~(value < np.inf))
         raise ValueError(
             f"{name} must be finite or -inf, got {value[index]} at index {_show(index)}"
         )
@@ -120,16 +125,16 @@ def integers_or_missing(
 def covariances(name: str, value: object, shape: str = "K D D", **sizes: int) -> np.ndarray:
     """Return `value` as a stack of symmetric positive definite matrices."""
     value = array(name, value, shape, **sizes)
-    for k, matrix in enumerate(value):
-        if np.abs(matrix - matrix.T).max() > 1e-8 * np.abs(matrix).max():
-            raise ValueError(f"{name}[{k}] must be symmetric, got\n{matrix}")
-        try:
-            scipy.linalg.cholesky(matrix, lower=True)
-        except scipy.linalg.LinAlgError:
-            smallest = np.linalg.eigvalsh(matrix)[0]
-            raise ValueError(
-                f"{name}[{k}] must be positive definite, but its smallest eigenvalue is {smallest}"
-            ) from None
+    if not _all_positive_definite(value):  # find out which, and what is wrong with it
+        for k, matrix in enumerate(value):
+            _positive_definite(f"{name}[{k}]", matrix)
+    return value
+
+
+def covariance(name: str, value: object, shape: str = "D D", **sizes: int) -> np.ndarray:
+    """Return `value` as a symmetric positive definite matrix."""
+    value = array(name, value, shape, **sizes)
+    _positive_definite(name, value)
     return value
 
 
@@ -161,6 +166,10 @@ def whole(name: str, value: int, *, low: int = 1, high: int | None = None, why: 
 
 def n_groups(name: str, value: int, x: np.ndarray) -> int:
     """Return `value` as a number of groups that the rows of `x` can start from, one row each."""
+    value = whole(name, value)
+    # To sort all rows takes long. The first of them are enough if enough of them are distinct.
+    if len(np.unique(x[: 4 * value], axis=0)) >= value:
+        return value
     distinct = len(np.unique(x, axis=0))
     return whole(name, value, high=distinct, why=", the number of distinct points")
 
@@ -184,14 +193,61 @@ def log(probability: np.ndarray) -> np.ndarray:
         return np.log(probability)
 
 
-def _floats(name: str, value: object, shape: str, sizes: dict[str, int]) -> np.ndarray:
+def possible(name: str, log_evidence: np.ndarray) -> None:
+    """Check that no step has ln p(x_1..x_t), or ln p(x_t | x_1..x_{t-1}), of minus infinity."""
+    wrong = log_evidence == -np.inf
+    if wrong.any():
+        raise ValueError(
+            f"{name} must be possible under the chain: at step {_where(wrong)[0]} (counted from 0) "
+            "no state that can be reached has a likelihood above zero"
+        )
+
+
+def above_zero(name: str, value: object, shape: str, **sizes: int) -> np.ndarray:
+    """Return `value` as an array of finite floats, all above zero."""
+    value = array(name, value, shape, **sizes)
+    if (value <= 0).any():
+        index = _where(value <= 0)
+        at = f" at index {_show(index)}" if index else ""
+        raise ValueError(f"{name} must be above zero, got {value[index]}{at}")
+    return value
+
+
+def some_observed(name: str, x: np.ndarray) -> np.ndarray:
+    """Return `x`, the observations that are not missing, if there are any."""
+    if not len(x):
+        raise ValueError(f"{name} must have at least one observation that is not missing")
+    return x
+
+
+def weights(name: str, value: object, shape: str, **sizes: int) -> np.ndarray:
+    """Return `value` as `nonnegative` does, but without a copy: for large arrays, only read."""
+    value = _floats(name, value, shape, sizes, copy=False)
+    if not (value.min() >= 0 and value.max() < np.inf):  # nor NaN
+        nonnegative(name, value, shape, **sizes)  # which says where
+    return value
+
+
+def trusted(model: type[Model], **fields: object) -> Model:
+    """Make a frozen dataclass of fields that are right already, without its checks."""
+    made = object.__new__(model)
+    for value in fields.values():
+        if isinstance(value, np.ndarray):
+            frozen(value)
+    made.__dict__.update(fields)
+    return made
+
+
+def _floats(
+    name: str, value: object, shape: str, sizes: dict[str, int], *, copy: bool = True
+) -> np.ndarray:
     try:
         if isinstance(value, np.ma.MaskedArray):
             value = np.ma.filled(value.astype(float), np.nan)
         value = np.asarray(value)
         if value.dtype.kind not in "biufO":  # not complex numbers, text or dates
             raise TypeError
-        value = value.astype(float)
+        value = value.astype(float, copy=copy)
     except (TypeError, ValueError):
         raise ValueError(f"{name} must be an array of real numbers") from None
     axes = shape.split()
@@ -213,6 +269,8 @@ def _floats(name: str, value: object, shape: str, sizes: dict[str, int]) -> np.n
 
 def _points_or_missing(name: str, value: object, shape: str, sizes: dict[str, int]) -> np.ndarray:
     value = _floats(name, value, shape, sizes)
+    if np.isfinite(value).all():
+        return value
     if np.isinf(value).any():
         raise ValueError(
             f"{name} must not be infinite, see row {_show(_where(np.isinf(value))[:1])}"
@@ -225,6 +283,29 @@ def _points_or_missing(name: str, value: object, shape: str, sizes: dict[str, in
             "a missing observation is a row of NaN only"
         )
     return value
+
+
+def _all_positive_definite(stack: np.ndarray) -> bool:
+    skew = np.abs(stack - stack.transpose(0, 2, 1)).max(axis=(1, 2))
+    if (skew > 1e-8 * np.abs(stack).max(axis=(1, 2))).any():
+        return False
+    try:
+        np.linalg.cholesky(stack)
+    except np.linalg.LinAlgError:
+        return False
+    return True
+
+
+def _positive_definite(name: str, matrix: np.ndarray) -> None:
+    if np.abs(matrix - matrix.T).max() > 1e-8 * np.abs(matrix).max():
+        raise ValueError(f"{name} must be symmetric, got\n{matrix}")
+    try:
+        scipy.linalg.cholesky(matrix, lower=True)
+    except scipy.linalg.LinAlgError:
+        smallest = np.linalg.eigvalsh(matrix)[0]
+        raise ValueError(
+            f"{name} must be positive definite, but its smallest eigenvalue is {smallest}"
+        ) from None
 
 
 def _where(wrong: np.ndarray) -> tuple[int, ...]:
