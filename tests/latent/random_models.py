@@ -6,8 +6,10 @@ import numpy as np
 from hypothesis import strategies as st
 
 import latent
+from latent.emissions import GaussianMixture
 
 seeds = st.integers(0, 2**32 - 1)
+KINDS = ["categorical", "gaussian", "poisson", "gaussian_mixture"]
 
 
 def distributions(rng, *shape, zeros=False):
@@ -30,7 +32,19 @@ def emission(rng, kind, N, zeros=False):
         return latent.Categorical(distributions(rng, N, 3, zeros=zeros))
     if kind == "gaussian":
         return latent.Gaussian(3 * rng.normal(size=(N, 2)), covariances(rng, N, 2))
+    if kind == "gaussian_mixture":
+        means, stack = 3 * rng.normal(size=(N, 2, 2)), covariances(rng, 2 * N, 2)
+        return GaussianMixture(distributions(rng, N, 2), means, stack.reshape(N, 2, 2, 2))
     return latent.Poisson(10 * rng.random(N))
+
+
+def hide(x, rows):
+    """The same data with some rows missing."""
+    if x.ndim == 2:
+        x = x.copy()
+        x[rows] = np.nan
+        return x
+    return np.ma.masked_array(x, mask=np.isin(np.arange(len(x)), rows))
 
 
 def hmm(rng, kind, N, exit=False, zeros=False):
