@@ -4,8 +4,18 @@ Functions take and return arrays; models are frozen dataclasses; results are nam
 randomness comes in as a `numpy.random.Generator` called `rng`.
 """
 
-from latent import data, sign_switching
-from latent.chain import Forward, forward, log_evidence, state_marginals, stationary
+from latent import chain, data, fisher, lagrange, scan, sign_switching
+from latent.baum_welch import baum_welch
+from latent.bayes import (
+    Coin,
+    NormalGamma,
+    NormalGammaSample,
+    beta_bernoulli,
+    beta_log_density,
+    jeffreys_posterior,
+)
+from latent.cavi import NormalMeanField, cavi, cavi_normal
+from latent.chain import Backward, Forward, Path, Posterior, state_marginals, stationary
 from latent.clustering import (
     KMeans,
     assign,
@@ -15,42 +25,99 @@ from latent.clustering import (
     kmeans_from,
     kmeans_plus_plus,
 )
-from latent.emissions import Categorical, Emission, Gaussian, Poisson, Sample, match_statistics
+from latent.divergences import ElboForms, elbo_forms, kl_normal, kl_uniform
+from latent.emissions import (
+    Categorical,
+    Emission,
+    Gaussian,
+    GaussianMixture,
+    Poisson,
+    Sample,
+    match_statistics,
+)
+from latent.fisher import fisher_information, jeffreys
 from latent.fitting import Fit, best_of, elbo, em, hard_em, kl
 from latent.hmm import HMM
+from latent.lagrange import simplex_mle
+from latent.mean_field import MeanField, mean_field, variational_em
 from latent.mixtures import GMM
+from latent.monte_carlo import monte_carlo_em
+from latent.order_m import SuperChain, order_m
 from latent.ppca import PPCA, Latent, LatentSample
+from latent.scan import backward, forward, log_evidence, pairwise, sample_posterior, smooth, viterbi
+from latent.score import Score, score
+from latent.variational_gmm import GMMPrior, VariationalGMM
 
 __all__ = [
     "GMM",
     "HMM",
     "PPCA",
+    "Backward",
     "Categorical",
+    "Coin",
+    "ElboForms",
     "Emission",
     "Fit",
     "Forward",
+    "GMMPrior",
     "Gaussian",
+    "GaussianMixture",
     "KMeans",
     "Latent",
     "LatentSample",
+    "MeanField",
+    "NormalGamma",
+    "NormalGammaSample",
+    "NormalMeanField",
+    "Path",
     "Poisson",
+    "Posterior",
     "Sample",
+    "Score",
+    "SuperChain",
+    "VariationalGMM",
     "assign",
+    "backward",
+    "baum_welch",
     "best_of",
+    "beta_bernoulli",
+    "beta_log_density",
+    "cavi",
+    "cavi_normal",
+    "chain",
     "cluster_means",
     "data",
     "distortion",
     "elbo",
+    "elbo_forms",
     "em",
+    "fisher",
+    "fisher_information",
     "forward",
     "hard_em",
+    "jeffreys",
+    "jeffreys_posterior",
     "kl",
+    "kl_normal",
+    "kl_uniform",
     "kmeans",
     "kmeans_from",
     "kmeans_plus_plus",
+    "lagrange",
     "log_evidence",
     "match_statistics",
+    "mean_field",
+    "monte_carlo_em",
+    "order_m",
+    "pairwise",
+    "sample_posterior",
+    "scan",
+    "score",
     "sign_switching",
+    "simplex_mle",
+    "smooth",
     "state_marginals",
     "stationary",
+    "variational_em",
+    "viterbi",
 ]
