@@ -8,7 +8,7 @@ BIN := .venv/bin
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book serve lecture test lint check format exercises grade clean
+.PHONY: help setup book serve lecture test lint check format exercises grade bench clean
 
 help: ## say what each target does
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -54,6 +54,9 @@ grade: setup ## grade the hand-ins of one assignment (ASSIGNMENT=hidden-markov-m
 	$(BIN)/nbgrader autograde $(ASSIGNMENT) --force
 	$(BIN)/nbgrader generate_feedback $(ASSIGNMENT) --force
 	$(BIN)/nbgrader export --to grading/marks.csv
+
+bench: setup ## measure against hmmlearn and scikit-learn; results in benchmarks/results/
+	$(BIN)/python -m benchmarks
 
 clean: ## remove everything that was built, and .venv
 	rm -rf .venv _build .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Benchmarks of `latent` against its peers; see README.md."""

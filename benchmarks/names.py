@@ -1,0 +1,4 @@
+"""Names of contenders that more than one module needs."""
+
+LOG, SCALING = "hmmlearn log", "hmmlearn scaling"
+TEXTBOOK = "latent.chain"
