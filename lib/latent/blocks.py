@@ -381,8 +381,7 @@ def _walk(
     for step in range(len(states) - 1, -1, -1):
         if step in fresh:
             s[fresh[step]] = choose(step, None, fresh[step])
-        meets = earlier is not None and step % RESCALE == 0
-        if meets and np.array_equal(earlier[step], s):
+        if earlier is not None and step % RESCALE == 0 and np.array_equal(earlier[step], s):
             return True
         states[step] = s
         if step:

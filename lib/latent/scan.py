@@ -372,7 +372,8 @@ def _smooth_products(
     R = None if P is None else _right(A, b, exact, blocks)
     if P is None or R is None:
         return None
-    log_evidence, transitions, ahead, smallest = log_scale.sum(), np.zeros_like(A), None, 1.0
+    log_evidence, transitions, smallest = log_scale.sum(), np.zeros_like(A), 1.0
+    last = ahead = np.zeros_like(P[0])  # the filter at the last step; b R / c at the step ahead
     for i in reversed(_slices(b)):
         p = P[i]
         p /= p.sum(axis=1, keepdims=True)
@@ -388,11 +389,10 @@ def _smooth_products(
         h *= weight
         np.multiply(gamma, weight, out=p)  # gamma takes the place of P
         transitions += np.matmul(f[:-1], h[1:].transpose(0, 2, 1)).sum(axis=0)
-        if ahead is None:
-            last = f[-1]
-        else:
-            transitions += f[-1] @ ahead.T
+        transitions += f[-1] @ ahead.T
         ahead = h[0]
+        if i.stop == len(b):
+            last = f[-1]
     if not smallest > SMALLEST:
         return None
     links = np.flatnonzero(~blocks.ends)
