@@ -15,8 +15,6 @@ because the sum over all paths leaves of p(s | x, lambda') only the marginals
 The E-step is `HMM.posterior` (forward-backward), the M-step `HMM.m_step`.
 """
 
-import numpy as np
-
 from latent.chain import Posterior
 from latent.emissions import Gaussian, GaussianMixture
 from latent.fitting import Fit, em
@@ -57,7 +55,6 @@ def baum_welch(model: HMM, x: Data | Sequences, *, max_iter: int = 200, tol: flo
     if isinstance(model.emission, Gaussian | GaussianMixture):
         model.emission.check_floor()
     data = model.sequences(x)._replace(listed=False)
-    _keep_memory()
 
     def e_step(model: HMM) -> tuple[tuple[HMM, Posterior], float]:
         posterior = model.posterior(data)
@@ -70,13 +67,3 @@ def baum_welch(model: HMM, x: Data | Sequences, *, max_iter: int = 200, tol: flo
         return model.m_step(data, posterior)
 
     return em(model, e_step, m_step, max_iter=max_iter, tol=tol)
-
-
-def _keep_memory() -> None:
-    """Keep the memory of large arrays in the process when they are freed.
-
-    Linux takes it back and clears it for the next iteration, which can take a third of the time.
-    To free one array of 31 MB, which costs nothing as it is never written to, raises the size from
-    which glibc gives memory back.
-    """
-    np.empty(31 * 2**20, np.uint8)

@@ -20,13 +20,17 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from scipy.linalg import get_blas_funcs
 
-RESCALE = 8  # steps between two rescalings: eight products of probabilities are far above 1e-308
+RESCALE = 16  # steps between two rescalings
 FORGETTING = 32  # steps in which a chain may forget how it entered a block
 TERMS = 2**20  # numbers in the largest temporary array
 ROUNDS = 8  # of guesses, before each block is reduced to the product of its matrices
-MEETING = 1e-13  # relative difference of messages that are the same up to rounding
+LOWEST = 1e-200  # of messages that were never rescaled
+MEETING = 1e-11  # relative difference of messages that are the same up to rounding
 FITTING = 1e-10  # and of messages that were computed in two ways
+
+(_substitute,) = get_blas_funcs(("tbsv",), dtype=np.float64)
 
 
 class Blocks(NamedTuple):
@@ -54,9 +58,12 @@ class Blocks(NamedTuple):
     first: Int[np.ndarray, " n_sequences"]
 
 
-def cut(lengths: Int[np.ndarray, " n_sequences"]) -> Blocks:
-    """Cut sequences of the given lengths, which lie one after the other, into blocks."""
-    L = _block_length(lengths)
+def cut(lengths: Int[np.ndarray, " n_sequences"], short: int) -> Blocks:
+    """Cut sequences of the given lengths, which lie one after the other, into blocks.
+
+    A single sequence of at most `short` steps is one block.
+    """
+    L = _block_length(lengths, short)
     n_blocks = -(-lengths // L)
     after = np.cumsum(n_blocks)
     K = int(after[-1])
@@ -64,16 +71,17 @@ def cut(lengths: Int[np.ndarray, " n_sequences"]) -> Blocks:
     starts[after - n_blocks] = ends[after - 1] = True
     last = np.full(K, L - 1)
     last[after - 1] = lengths - (n_blocks - 1) * L - 1
-    one = len(lengths) == 1
-    rows = slice(int(lengths[0])) if one else (np.arange(L) <= last[:, None]).ravel()
+    T = int(lengths.sum())
+    all_but_the_end = len(lengths) == 1 or K * L == T
+    rows = slice(T) if all_but_the_end else (np.arange(L) <= last[:, None]).ravel()
     return Blocks((K, L), rows, starts, ends, last, np.cumsum(lengths) - lengths)
 
 
-def _block_length(lengths: np.ndarray) -> int:
+def _block_length(lengths: np.ndarray, short: int) -> int:
     """L with the least work: steps in Python, cells with padding, and links between blocks."""
     if len(lengths) == 1:
         T = int(lengths[0])
-        return min(T, max(8, round((T / 3) ** 0.5)))
+        return T if short >= T else max(8, round((T / 4) ** 0.5))
     candidates = np.minimum((8 * 2 ** np.arange(0, 20, 0.5)).astype(int), lengths.max())
     lengths, counts = np.unique(lengths, return_counts=True)
     n_blocks = counts @ -(-lengths[:, None] // candidates)
@@ -84,17 +92,18 @@ def _block_length(lengths: np.ndarray) -> int:
 def fold(x: Float[np.ndarray, "T N"], blocks: Blocks) -> Float[np.ndarray, "L N K"]:
     """Lay the steps out so that step l of block k is [l, :, k]; padding is zero."""
     K, L = blocks.shape
+    T, N = x.shape
     if isinstance(blocks.rows, slice):
-        folded = np.empty((L, x.shape[1], K))
-        whole = len(x) // L
-        folded[:, :, :whole] = x[: whole * L].reshape(whole, L, -1).transpose(1, 2, 0)
+        folded, whole = np.empty((L, N, K)), T // L
+        # views only, whichever axis of x lies closer in memory
+        folded[:, :, :whole] = x.T[:, : whole * L].reshape(N, whole, L).transpose(2, 0, 1)
         if whole < K:
-            rest = len(x) - whole * L
+            rest = T - whole * L
             folded[:rest, :, whole], folded[rest:, :, whole] = x[whole * L :], 0.0
         return folded
-    padded = np.zeros((K * L, x.shape[1]))
+    padded = np.zeros((K * L, N))
     padded[blocks.rows] = x
-    return np.ascontiguousarray(padded.reshape(K, L, -1).transpose(1, 2, 0))
+    return np.ascontiguousarray(padded.reshape(K, L, N).transpose(1, 2, 0))
 
 
 def unfold(x: np.ndarray, blocks: Blocks) -> np.ndarray:
@@ -210,12 +219,16 @@ def messages(
     The message is `start` in the blocks fresh[l] at step l, and M (b_l * P_l) at step l + 1. Blocks
     follow each other in the given order.
     """
+    L, N, K = b.shape
+    if algebra is LINEAR and K == 1 and N <= 16:
+        P = _solve(M, b, start)
+        if P.sum(axis=1).min() > LOWEST:
+            return P, True
     P = np.empty_like(b)
-    L, _, K = b.shape
     linked = np.ones(K, bool)
     linked[np.concatenate([*fresh.values()])] = False
     entering = np.repeat(start[:, None], K, axis=1)
-    if L >= FORGETTING or len(M) ** 3 * K > TERMS or not linked.any():
+    if L >= FORGETTING or N**3 * K > TERMS or not linked.any():
         leaving = _sweep(algebra, M, b, entering, P, start, fresh)
         for _ in range(ROUNDS):
             if leaving is None or not linked.any():
@@ -229,6 +242,24 @@ def messages(
     left, right = algebra.rescale(leaving)[0][:, order][:, :-1], P[0][:, order][:, 1:]
     link = linked[order][1:]
     return P, algebra.met(left[:, link], right[:, link], FITTING)
+
+
+def _solve(M: np.ndarray, b: np.ndarray, start: np.ndarray) -> np.ndarray:
+    """Messages along a single block, never rescaled, from one call of BLAS.
+
+    P_1 = start and P_{t+1} - M (b_t * P_t) = 0 are a linear system whose matrix has ones on the
+    diagonal and a band below it. To solve it by substitution is the recursion itself.
+    """
+    L, N, _ = b.shape
+    band = np.zeros((L, N, 2 * N))  # [t, j] holds a column of the matrix, from the diagonal down
+    band[:, :, 0] = 1.0
+    below = -M.T * b[:-1]
+    for j in range(N):
+        band[:-1, j, N - j : 2 * N - j] = below[:, j]
+    P = np.zeros(L * N)
+    P[:N] = start
+    columns = band.reshape(L * N, 2 * N).T
+    return _substitute(2 * N - 1, columns, P, lower=1, overwrite_x=1).reshape(L, N, 1)
 
 
 def _sweep(

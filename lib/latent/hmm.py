@@ -9,6 +9,10 @@ and the evidence p(x | lambda) is its sum over all s. With exit probabilities e_
 after step T with probability e_{s_T}, each row of [A, e] sums to one, and the model is one of
 finite duration: a distribution over sequences of every length. States count from 0 here and from 1
 in the lecture.
+
+Wherever a model takes observations `x`, it takes one sequence or a list of them
+(`latent.sequences`), which are independent given lambda: what is said of each step becomes a list
+with an item for each sequence, and numbers become sums.
 """
 
 from bisect import bisect_right
@@ -21,7 +25,7 @@ from latent import chain, checks, scan
 from latent.chain import Path, Posterior
 from latent.emissions import Emission, Sample, Template
 from latent.fitting import Fit, best_of
-from latent.sequences import Data, Sequences, check_sequences, concatenate
+from latent.sequences import Data, Sequences, check_sequences
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,95 +116,6 @@ class HMM:
             row = rows[state]
         states = np.array(states)
         return Sample(states, self.emission.sample(states, rng))
-
-    @classmethod
-    def start(cls, x: Data, n_states: int, emission: Template, rng: np.random.Generator) -> "HMM":
-        """Random parameters to start Baum-Welch from.
-
-        Parameters
-        ----------
-        x : array (T, ...), or list of sequences
-            Observations.
-        n_states : int
-            N.
-        emission : Template
-            `Gaussian.template()` or that of another emission.
-        rng : numpy.random.Generator
-            Source of randomness.
-
-        Returns
-        -------
-        HMM
-            Equal q_i; random rows of A that stay in each state half of the time on average or
-            more; the template's start of the emission. No probability is zero, because Baum-Welch
-            leaves a zero where it is.
-
-        Raises
-        ------
-        ValueError
-            If `x` does not fit the template, `n_states` is below one, or `rng` is not a generator.
-        """
-        N, rng = checks.whole("n_states", n_states), checks.generator(rng)
-        if not isinstance(emission, Template):
-            raise ValueError(
-                f"emission must be a template such as latent.Gaussian.template(), got {emission!r}"
-            )
-        rows = np.stack([rng.dirichlet(row) for row in 1.0 + N * np.eye(N)])
-        return cls(np.full(N, 1 / N), rows, emission.init(concatenate(x, emission), N, rng))
-
-    @classmethod
-    def fit(
-        cls,
-        x: Data,
-        n_states: int,
-        emission: Template,
-        *,
-        rng: np.random.Generator,
-        restarts: int = 5,
-        max_iter: int = 200,
-        tol: float = 1e-6,
-    ) -> Fit:
-        """Maximum likelihood by Baum-Welch from several starts.
-
-        Parameters
-        ----------
-        x : array (T, ...), or list of sequences
-            Observations.
-        n_states : int
-            N.
-        emission : Template
-            `Categorical.template(n_symbols)`, `Gaussian.template()`, `Poisson.template()` or
-            `GaussianMixture.template(n_components)`.
-        rng : numpy.random.Generator
-            Source of randomness.
-        restarts : int
-            Number of starts.
-        max_iter : int
-            Largest number of M-steps of a run.
-        tol : float
-            Gain of an iteration, in nats, at or below which a run ends.
-
-        Returns
-        -------
-        Fit
-            The run that ends with the largest log evidence.
-
-        Raises
-        ------
-        ValueError
-            If an argument is out of range.
-
-        Notes
-        -----
-        Lecture 2, Baum-Welch. EM finds a stationary point that depends on the start.
-        """
-        from latent.baum_welch import baum_welch  # which is about this class and imports it
-
-        def run(rng: np.random.Generator) -> Fit:
-            start = cls.start(x, n_states, emission, rng)
-            return baum_welch(start, x, max_iter=max_iter, tol=tol)
-
-        return best_of(run, restarts, rng)
 
     def sequences(self, x: Data | Sequences) -> Sequences:
         """Check observations once; the result serves the other methods in place of `x`.
@@ -437,6 +352,98 @@ class HMM:
             emission=emission,
             exit=None if self.exit is None else rows[:, N],
         )
+
+    @classmethod
+    def start(
+        cls, x: Data | Sequences, n_states: int, emission: Template, rng: np.random.Generator
+    ) -> "HMM":
+        """Random parameters to start Baum-Welch from.
+
+        Parameters
+        ----------
+        x : array (T, ...), or list of sequences
+            Observations.
+        n_states : int
+            N.
+        emission : Template
+            `Gaussian.template()` or that of another emission.
+        rng : numpy.random.Generator
+            Source of randomness.
+
+        Returns
+        -------
+        HMM
+            Equal q_i; random rows of A that stay in each state half of the time on average or
+            more; the template's start of the emission. No probability is zero, because Baum-Welch
+            leaves a zero where it is.
+
+        Raises
+        ------
+        ValueError
+            If `x` does not fit the template, `n_states` is below one, or `rng` is not a generator.
+        """
+        N, rng = checks.whole("n_states", n_states), checks.generator(rng)
+        if not isinstance(emission, Template):
+            raise ValueError(
+                f"emission must be a template such as latent.Gaussian.template(), got {emission!r}"
+            )
+        rows = np.stack([rng.dirichlet(row) for row in 1.0 + N * np.eye(N)])
+        observations = check_sequences(x, emission).observations
+        return cls(np.full(N, 1 / N), rows, emission.init(observations, N, rng))
+
+    @classmethod
+    def fit(
+        cls,
+        x: Data,
+        n_states: int,
+        emission: Template,
+        *,
+        rng: np.random.Generator,
+        restarts: int = 5,
+        max_iter: int = 200,
+        tol: float = 1e-6,
+    ) -> Fit:
+        """Maximum likelihood by Baum-Welch from several starts.
+
+        Parameters
+        ----------
+        x : array (T, ...), or list of sequences
+            Observations.
+        n_states : int
+            N.
+        emission : Template
+            `Categorical.template(n_symbols)`, `Gaussian.template()`, `Poisson.template()` or
+            `GaussianMixture.template(n_components)`.
+        rng : numpy.random.Generator
+            Source of randomness.
+        restarts : int
+            Number of starts.
+        max_iter : int
+            Largest number of M-steps of a run.
+        tol : float
+            Gain of an iteration, in nats, at or below which a run ends.
+
+        Returns
+        -------
+        Fit
+            The run that ends with the largest log evidence.
+
+        Raises
+        ------
+        ValueError
+            If an argument is out of range.
+
+        Notes
+        -----
+        Lecture 2, Baum-Welch. EM finds a stationary point that depends on the start.
+        """
+        from latent.baum_welch import baum_welch  # which is about this class and imports it
+
+        def run(rng: np.random.Generator) -> Fit:
+            start = cls.start(x, n_states, emission, rng)
+            return baum_welch(start, x, max_iter=max_iter, tol=tol)
+
+        return best_of(run, restarts, rng)
 
     def state_marginals(self, n_steps: int) -> Float[np.ndarray, "T N"]:
         """Distribution p(S_t) for t = 1..T: p_1 = q, p_t = A^T p_{t-1}.

@@ -12,9 +12,14 @@ and the M-step, which maximises the expectation of the complete log-likelihood
 
 replaces z_n and z_n z_n^T in it by these. The maximum is known in closed form too (Tipping and
 Bishop 1999).
+
+The points enter only through their covariance S, because mu at their mean is the best and the rest
+are sums over n of (x_n - mu)(x_n - mu)^T. So `fit` takes the steps on D points instead of T, which
+have the same covariance: with the eigenvalues l_j and eigenvectors u_j of S they are
+y_j = sqrt(D l_j) u_j, since sum_j y_j y_j^T / D = S.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -22,7 +27,6 @@ import scipy.linalg
 from jaxtyping import Float, Real
 
 from latent import checks
-from latent.emissions import Gaussian
 from latent.fitting import Fit, em
 
 
@@ -113,7 +117,12 @@ class PPCA:
         return Latent(mean, self.variance * scipy.linalg.cho_solve(factor, np.eye(len(M))))
 
     def log_evidence(self, x: Real[np.ndarray, "T D"]) -> float:
-        """Log evidence ln p(X) = sum_n ln N(x_n; mu, W W^T + sigma^2 I).
+        """Log evidence ln p(X) = sum_n ln N(x_n; mu, C) with C = W W^T + sigma^2 I.
+
+        To invert C would lose digits if sigma^2 is small. With M and m_n = E[z_n] as in the E-step
+
+            ln det C = (D - K) ln sigma^2 + ln det M,
+            (x_n - mu)^T C^{-1} (x_n - mu) = |x_n - mu - W m_n|^2 / sigma^2 + |m_n|^2.
 
         Parameters
         ----------
@@ -131,8 +140,12 @@ class PPCA:
             If `x` has another dimension or a missing row.
         """
         x = self._points(x)
-        C = self.W @ self.W.T + self.variance * np.eye(len(self.W))
-        return float(Gaussian(self.mean[None], C[None]).log_likelihood(x).sum())
+        D, K = self.W.shape
+        m = self.posterior(x).mean
+        squares = ((x - self.mean - m @ self.W.T) ** 2).sum() / self.variance + (m**2).sum()
+        M = self.W.T @ self.W + self.variance * np.eye(K)
+        log_det = (D - K) * np.log(self.variance) + np.linalg.slogdet(M).logabsdet
+        return float(-0.5 * (len(x) * (D * np.log(2 * np.pi) + log_det) + squares))
 
     def m_step(self, x: Real[np.ndarray, "T D"], latent: Latent) -> "PPCA":
         """M-step for W and sigma^2.
@@ -242,16 +255,19 @@ class PPCA:
         """
         x = checks.points("x", x)
         K, rng = _n_components(n_components, x), checks.generator(rng)
-        mean, eigenvalues, _ = _spectrum(x, K)
+        mean, eigenvalues, U = _spectrum(x, K)
+        D = len(mean)
+        y = np.sqrt(D * np.maximum(eigenvalues, 0.0))[:, None] * U.T  # rounding may go below 0
         scale = float(eigenvalues.mean())
-        start = PPCA(np.sqrt(scale) * rng.standard_normal((x.shape[1], K)), mean, scale)
-        return em(
+        start = PPCA(np.sqrt(scale) * rng.standard_normal((D, K)), np.zeros(D), scale)
+        fit = em(
             start,
-            lambda model: (model.posterior(x), model.log_evidence(x)),
-            lambda latent: start.m_step(x, latent),
+            lambda model: (model.posterior(y), len(x) / D * model.log_evidence(y)),
+            lambda latent: start.m_step(y, latent),
             max_iter=max_iter,
             tol=tol,
         )
+        return fit._replace(model=replace(fit.model, mean=mean))
 
     @classmethod
     def closed_form(cls, x: Real[np.ndarray, "T D"], n_components: int) -> "PPCA":
@@ -301,7 +317,8 @@ def _n_components(n_components: int, x: np.ndarray) -> int:
 def _spectrum(x: np.ndarray, K: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean of the data, and eigenvalues (falling) and eigenvectors of its covariance."""
     mean = x.mean(axis=0)
-    eigenvalues, U = np.linalg.eigh(np.cov(x.T, bias=True))
+    centred = x - mean
+    eigenvalues, U = np.linalg.eigh(centred.T @ centred / len(x))
     eigenvalues, U = eigenvalues[::-1], U[:, ::-1]
     if eigenvalues[K:].mean() <= len(mean) * np.finfo(float).eps * eigenvalues[0]:
         raise ValueError(

@@ -27,11 +27,13 @@ from scipy.special import logsumexp, softmax
 from latent import checks
 from latent.blocks import LINEAR, LOG, MAX, Blocks, backtrack, cut, fold, grouped, messages, unfold
 from latent.chain import Backward, Forward, Path, Posterior
+from latent.memory import keep_freed_memory
 
 SMALLEST = 1e-290  # below it, products of probabilities lose digits
-POSITIVE = 1e-30  # eight products of transition probabilities above it stay above SMALLEST
+POSITIVE = 1e-15  # sixteen products of transition probabilities above it stay above SMALLEST
+SHORT = 128  # steps of a sequence that products of probabilities need not cut
 BACKWARD = slice(None, None, -1)
-CELLS = 16384  # numbers in a slice that stays in the processor's cache
+CELLS = 65536  # numbers in a slice that stays in the processor's cache
 
 _quiet = np.errstate(divide="ignore", invalid="ignore")  # ln 0 = -inf, and 0 / 0 is looked for
 
@@ -113,7 +115,6 @@ def backward(
     return Backward(np.where(impossible[:, None], np.nan, np.exp(log_beta)), log_scale)
 
 
-@_quiet
 def smooth(
     initial: Real[np.ndarray, " N"],
     transition: Real[np.ndarray, "N N"],
@@ -151,7 +152,37 @@ def smooth(
     -----
     Lecture 2, gamma and xi.
     """
-    arguments = _arguments(initial, transition, log_likelihood, lengths)
+    return smooth_blocks(*_arguments(initial, transition, log_likelihood, lengths))
+
+
+@_quiet
+def smooth_blocks(
+    initial: Float[np.ndarray, " N"],
+    transition: Float[np.ndarray, "N N"],
+    log_likelihood: Float[np.ndarray, "T N"],
+    blocks: Blocks,
+) -> Posterior:
+    """`smooth`, for arguments that were checked and cut into blocks before: a step of Baum-Welch.
+
+    Parameters
+    ----------
+    initial, transition, log_likelihood : array
+        As for `smooth`.
+    blocks : Blocks
+        Where the sequences lie, from `latent.blocks.cut`.
+
+    Returns
+    -------
+    Posterior
+        As for `smooth`.
+
+    Raises
+    ------
+    ValueError
+        If a sequence is impossible.
+    """
+    keep_freed_memory()
+    arguments = initial, transition, log_likelihood, blocks
     return _smooth_products(*arguments) or _smooth_logarithms(*arguments)
 
 
@@ -232,17 +263,16 @@ def viterbi(
     -----
     Lecture 5, Viterbi; chi_t(j) = b_t(j) max_i a_ij chi_{t-1}(i).
     """
-    q, A, ll, blocks = _arguments(initial, transition, log_likelihood, lengths)
+    q, A, ll, blocks = _arguments(initial, transition, log_likelihood, lengths, 8)
     log_q, log_A = np.log(q), np.log(A)
-    chi = fold(ll, blocks)
-    best, _ = messages(MAX, np.ascontiguousarray(log_A.T), chi, log_q, _starts(blocks))
-    chi += best
+    b = fold(ll, blocks)
+    best, _ = messages(MAX, np.ascontiguousarray(log_A.T), b, log_q, _starts(blocks))
 
     def choose(step: int, after: np.ndarray | None, columns: np.ndarray | slice) -> np.ndarray:
-        here = chi[step][:, columns]
+        chi = b[step][:, columns] + best[step][:, columns]
         if after is not None:
-            here = here + log_A.take(after, axis=1)
-        return here.argmax(axis=0)
+            chi += log_A.take(after, axis=1)
+        return chi.argmax(axis=0)
 
     states = unfold(backtrack(choose, blocks, len(q)), blocks)
     log_joint = _log_joint(log_q, log_A, ll, states, blocks)
@@ -375,29 +405,29 @@ def _smooth_products(
     log_evidence, transitions, smallest = log_scale.sum(), np.zeros_like(A), 1.0
     last = ahead = np.zeros_like(P[0])  # the filter at the last step; b R / c at the step ahead
     for i in reversed(_slices(b)):
-        p = P[i]
-        p /= p.sum(axis=1, keepdims=True)
-        f = p * b[i]
-        totals = f.sum(axis=1, keepdims=True)
-        f /= totals
-        log_evidence += np.log(totals).sum()
-        h = b[i] * R[i]
-        gamma = p * h
-        c = gamma.sum(axis=1, keepdims=True)
-        smallest = np.minimum(smallest, np.minimum(totals, c).min())  # NaN stays NaN
+        p, f, h = P[i], P[i] * b[i], b[i] * R[i]
+        scale, totals = p.sum(axis=1), f.sum(axis=1)
+        gamma = np.multiply(p, h, out=p)  # takes the place of P
+        c = gamma.sum(axis=1)
+        smallest = np.minimum(smallest, (np.minimum(totals, c) / scale).min())  # NaN stays NaN
+        log_evidence += np.log(totals / scale).sum()
         weight = np.where(_padding(i, blocks), 0.0, 1 / c)
-        h *= weight
-        np.multiply(gamma, weight, out=p)  # gamma takes the place of P
+        gamma *= weight[:, None]
+        # xi_t is f_{t-1} / totals_{t-1} times b_t R_t / c_t: all but one factor on the right
+        weight *= scale
+        weight[1:] /= totals[:-1]
+        h *= weight[:, None]
         transitions += np.matmul(f[:-1], h[1:].transpose(0, 2, 1)).sum(axis=0)
-        transitions += f[-1] @ ahead.T
+        f_end = f[-1] / totals[-1]
+        transitions += f_end @ ahead.T
         ahead = h[0]
         if i.stop == len(b):
-            last = f[-1]
+            last = f_end
     if not smallest > SMALLEST:
         return None
     links = np.flatnonzero(~blocks.ends)
     transitions += last[:, links] @ ahead[:, links + 1].T
-    del b, R, f, h, gamma
+    del b, R, f, h
     return Posterior(unfold(P, blocks), A * transitions, float(log_evidence))
 
 
@@ -474,7 +504,7 @@ def _totals(P: np.ndarray, b: np.ndarray) -> np.ndarray:
 def _padding(i: slice, blocks: Blocks) -> np.ndarray | bool:
     if blocks.last.min() >= i.stop - 1:
         return False
-    return np.arange(i.start, i.stop)[:, None, None] > blocks.last
+    return np.arange(i.start, i.stop)[:, None] > blocks.last
 
 
 def _slices(b: np.ndarray, overlap: int = 0) -> list[slice]:
@@ -551,7 +581,9 @@ def _log_joint(
         moves = np.delete(moves, blocks.first[1:] - 1)
     counts = np.bincount(moves, minlength=N * N)
     log_prior = log_q[states[blocks.first]].sum() + counts[counts > 0] @ log_A.ravel()[counts > 0]
-    return float(log_prior + ll.ravel()[np.arange(T) * N + states].sum())
+    order = "F" if ll.flags.f_contiguous else "C"  # as it lies in memory, or ravel copies
+    cells = np.ravel_multi_index((np.arange(T), states), ll.shape, order=order)
+    return float(log_prior + ll.ravel(order)[cells].sum())
 
 
 def _starts(blocks: Blocks) -> dict[int, np.ndarray]:
@@ -568,17 +600,19 @@ def _arguments(
     transition: np.ndarray,
     log_likelihood: np.ndarray,
     lengths: np.ndarray | Sequence[int] | None,
+    short: int = SHORT,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, Blocks]:
     initial = checks.probabilities("initial", initial, "N")
     N = len(initial)
     transition = checks.probabilities("transition", transition, "N N", N=N)
     log_likelihood = checks.log_likelihoods("log_likelihood", log_likelihood, "T N", N=N)
     T = len(log_likelihood)
+    keep_freed_memory()
     if lengths is None:
-        return initial, transition, log_likelihood, cut(np.array([T]))
+        return initial, transition, log_likelihood, cut(np.array([T]), short)
     lengths = checks.integers("lengths", lengths, "n_sequences", low=1)
     if lengths.sum() != T:
         raise ValueError(
             f"lengths must sum to the number of rows of log_likelihood, {T}, got {lengths.sum()}"
         )
-    return initial, transition, log_likelihood, cut(lengths)
+    return initial, transition, log_likelihood, cut(lengths, short)

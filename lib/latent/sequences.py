@@ -15,7 +15,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int, Real
 
+from latent.blocks import Blocks, cut
 from latent.emissions.interface import Emission, Observations, Template
+from latent.scan import SHORT
 
 # What `x` may be in the methods of a model.
 Data = Real[np.ndarray, "T ..."] | list | tuple
@@ -32,11 +34,14 @@ class Sequences(NamedTuple):
         T of each sequence.
     listed : bool
         Whether results are lists with an item for each sequence, in place of one array.
+    blocks : Blocks
+        How `latent.scan` lays them out.
     """
 
     observations: Observations
     lengths: Int[np.ndarray, " n_sequences"]
     listed: bool
+    blocks: Blocks
 
     @property
     def cuts(self) -> Int[np.ndarray, " n_sequences"] | None:
@@ -99,14 +104,14 @@ def is_list(x: object, ndim: int) -> bool:
     return ndim == (first.ndim if isinstance(first, np.ndarray) else _depth(first))
 
 
-def check_sequences(x: Data | Sequences, emission: Emission) -> Sequences:
+def check_sequences(x: Data | Sequences, emission: Emission | Template) -> Sequences:
     """Check one sequence or a list of them.
 
     Parameters
     ----------
     x : array, list or tuple
         As at the top of the module.
-    emission : Emission
+    emission : Emission or Template
         Knows what an observation is.
 
     Returns
@@ -124,36 +129,22 @@ def check_sequences(x: Data | Sequences, emission: Emission) -> Sequences:
         return x
     if not is_list(x, emission.ndim):
         data = emission.observations(x)
-        return Sequences(data, np.array([data.n_steps]), False)
+        lengths = np.array([data.n_steps])
+        return Sequences(data, lengths, False, cut(lengths, SHORT))
     try:
         # All at once, as a thousand small checks take longer than an iteration of Baum-Welch.
-        data = emission.observations(concatenate(x, emission))
+        data = emission.observations(_concatenate(list(x)))
         lengths = np.array([len(part) for part in x])
     except (ValueError, TypeError):
         lengths = np.zeros(1, int)
     if not lengths.all():  # one of them is empty or wrong: the first such part names itself
         parts = [emission.observations(part, f"x[{n}]") for n, part in enumerate(x)]
         data, lengths = Observations.join(parts), np.array([part.n_steps for part in parts])
-    return Sequences(data, lengths, True)
+    return Sequences(data, lengths, True, cut(lengths, SHORT))
 
 
-def concatenate(x: Data, template: Emission | Template) -> Real[np.ndarray, "T ..."]:
-    """Put the steps of all sequences into one array, masked if one of them is.
-
-    Parameters
-    ----------
-    x : array, list or tuple
-        As at the top of the module.
-    template : Emission or Template
-        Knows how many axes a sequence has.
-
-    Returns
-    -------
-    array (T, ...)
-        All steps, not checked yet.
-    """
-    if not is_list(x, template.ndim):
-        return x if isinstance(x, np.ndarray) else np.asarray(x)
+def _concatenate(x: list) -> np.ndarray:
+    """All steps in one array, masked if one of the sequences is."""
     masked = any(isinstance(part, np.ma.MaskedArray) for part in x)
     return (np.ma if masked else np).concatenate(x)
 

@@ -94,6 +94,19 @@ def test_the_sum_in_the_transition_update_runs_to_the_last_step():
     assert expected_log_joint(worse, x, p) < expected_log_joint(new, x, p) - 1e-3
 
 
+def test_the_transitions_from_a_state_are_divided_by_its_visits_before_the_last_step():
+    # The handwritten notes read sum_t Q(z_t = k, z_{t-1} = j) / sum_t Q(z_t = j): z_{t-1} is meant.
+    rng = np.random.default_rng(12)
+    model = hmm(rng, "gaussian", 2)
+    x = model.sample(6, rng).x
+    gamma, transitions, _ = model.posterior(x)
+    corrected = transitions / gamma[:-1].sum(axis=0)[:, None]
+    assert_allclose(model.m_step(x, model.posterior(x)).transition, corrected)
+    for visits in (gamma[1:], gamma):  # sums from t = 2, and from t = 1
+        read = transitions / visits.sum(axis=0)[:, None]
+        assert np.abs(read.sum(axis=1) - 1).max() > 0.01
+
+
 def test_xi_is_conditional_on_the_observations():
     # Printed: p(s_{t-1} = i, s_t = j | lambda'), which is the prior and learns nothing.
     rng = np.random.default_rng(2)
@@ -244,6 +257,15 @@ def test_the_order_of_the_sequences_does_not_matter(kind):
     x = sequences(start, rng)
     traces = [baum_welch(start, y, max_iter=10, tol=0.0).trace for y in (x, x[::-1])]
     assert_allclose(*traces)
+
+
+@every_kind
+def test_a_list_and_its_checked_sequences_take_the_same_way(kind):
+    rng = np.random.default_rng(6)
+    start = hmm(rng, kind, 2)
+    x = sequences(start, rng)
+    traces = [baum_welch(start, y, max_iter=5, tol=0.0).trace for y in (x, start.sequences(x))]
+    assert_array_equal(*traces)
 
 
 @every_kind

@@ -1,3 +1,4 @@
+import warnings
 from itertools import product
 
 import numpy as np
@@ -9,6 +10,7 @@ from random_models import seeds
 from sklearn.cluster import KMeans
 
 import latent
+from latent import clustering
 
 X = np.array([[0.0, 0], [0, 1], [5, 5], [5, 6], [9, 0]])
 
@@ -89,6 +91,96 @@ def test_an_empty_cluster_keeps_its_mean():
 
 def test_a_tie_goes_to_the_first_mean():
     assert latent.assign(np.array([[1.0]]), np.array([[0.0], [2.0]])).tolist() == [0]
+
+
+def nearest(x, means):
+    """Brute force: the first of the nearest means, by the distances themselves."""
+    return ((x[:, None, :] - means) ** 2).sum(axis=2).argmin(axis=1)
+
+
+@given(seeds, st.integers(1, 6), st.integers(1, 3))
+def test_ties_on_a_grid_go_to_the_first_mean(seed, K, D):
+    rng = np.random.default_rng(seed)
+    # Halves and thousands: every distance is exact, and the mean of the points is not.
+    x = 1000.0 + rng.integers(-3, 4, size=(100, D))
+    means = 1000.0 + rng.integers(-6, 7, size=(K, D)) / 2
+    means[-1] = means[0]
+    assert_array_equal(latent.assign(x, means), nearest(x, means))
+
+
+@pytest.mark.parametrize("width", [1.0, 1e-4, 1e-9])
+@pytest.mark.parametrize("offset", [0.0, 1e6])
+def test_assignments_are_by_distance_even_in_narrow_clusters_far_apart(width, offset):
+    rng = np.random.default_rng(6)
+    centres = offset + 1e3 * rng.normal(size=(4, 2))
+    x = np.repeat(centres, 50, axis=0) + width * rng.normal(size=(200, 2))
+    means = x[[0, 1, 50, 51, 100, 150]]  # two of them in the same narrow cluster, twice
+    assert_array_equal(latent.assign(x, means), nearest(x, means))
+    fit = latent.kmeans_from(x, means)
+    assert_array_equal(fit.assignments, nearest(x, fit.means))
+    assert_allclose(fit.trace[-1], ((x - fit.means[fit.assignments]) ** 2).sum(), rtol=1e-10)
+    assert (np.diff(fit.trace) <= 1e-10 * fit.trace[:-1]).all()
+
+
+def test_j_is_zero_if_every_point_has_its_own_mean():
+    x = 1e3 + np.random.default_rng(7).normal(size=(20, 3))
+    fit = latent.kmeans_from(x, x)
+    assert fit.trace.max() < 1e-22
+    assert_array_equal(fit.assignments, np.arange(20))
+
+
+@given(seeds, st.integers(1, 6))
+def test_the_run_is_the_steps_of_the_lecture_in_turn(seed, K):
+    rng = np.random.default_rng(seed)
+    x, means = rng.normal(size=(60, 3)), rng.normal(size=(K, 3))
+    fit = latent.kmeans_from(x, means, max_iter=5)
+    for i, J in enumerate(fit.trace):
+        r = latent.assign(x, means)
+        assert_allclose(latent.distortion(x, means, r), J)
+        if i < len(fit.trace) - 1:
+            means = latent.cluster_means(x, r, means)
+    assert_allclose(fit.means, means, atol=1e-12)
+    assert_array_equal(fit.assignments, r)
+
+
+@pytest.mark.parametrize("n", [1, 9, 10, 11, 19, 20, 21])
+def test_blocks_of_points_give_what_all_points_at_once_give(n, monkeypatch):
+    rng = np.random.default_rng(8)
+    x, means = rng.normal(size=(n, 2)), rng.normal(size=(3, 2))
+    whole = latent.kmeans_from(x, means)
+    monkeypatch.setattr(clustering, "BLOCK", 30)
+    parts = latent.kmeans_from(x, means)
+    assert_array_equal(parts.assignments, whole.assignments)
+    assert_allclose(parts.means, whole.means, rtol=1e-13)
+    assert_allclose(parts.trace, whole.trace, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("K", "D"), [(3, 2), (20, 2), (20, 16)])
+def test_equal_iterations_give_scikit_learns_result(K, D):
+    rng = np.random.default_rng(9)
+    x = (
+        100
+        + rng.normal(size=(5000, D))
+        + 2 * rng.normal(size=(1, D)) * rng.integers(5, size=(5000, 1))
+    )
+    means = x[rng.choice(5000, K, replace=False)]
+    ours = latent.kmeans_from(x, means, max_iter=8)
+    theirs = KMeans(K, init=means, n_init=1, max_iter=8, tol=0, algorithm="lloyd")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*did not converge")
+        theirs.fit(x)
+    assert len(ours.trace) - 1 == theirs.n_iter_ == 8
+    assert_allclose(ours.means, theirs.cluster_centers_, rtol=1e-12)
+    assert_array_equal(ours.assignments, theirs.labels_)
+    assert_allclose(ours.trace[-1], theirs.inertia_, rtol=1e-11)
+
+
+def test_the_number_of_distinct_points_counts_even_if_the_first_are_equal():
+    x = np.concatenate([np.zeros(1000), np.arange(1.0, 5.0)])[:, None]
+    means = latent.kmeans_plus_plus(x, 5, np.random.default_rng(10))
+    assert sorted(means[:, 0]) == [0, 1, 2, 3, 4]
+    with pytest.raises(ValueError, match="n_clusters must be at most 5, the number of distinct"):
+        latent.kmeans_plus_plus(x, 6, np.random.default_rng(10))
 
 
 def test_running_out_of_iterations_is_not_convergence():

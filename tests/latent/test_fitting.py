@@ -115,6 +115,7 @@ def test_hard_em_with_equal_spheres_is_k_means(seed):
     )
     expected = latent.kmeans_from(x, means)
     assert_allclose(fit.model.means, expected.means)
+    assert_array_equal(fit.model.log_joint(x).argmax(axis=1), expected.assignments)
     assert fit.converged
     assert (np.diff(fit.trace) >= 0).all()
     assert_allclose(fit.trace[-1], fit.model.log_joint(x).max(axis=1).sum())
@@ -130,6 +131,25 @@ def test_hard_em_never_lowers_the_best_joint_and_stays_below_the_evidence(seed):
     )
     assert (np.diff(fit.trace) >= 0).all()
     assert fit.trace[-1] <= fit.model.log_evidence(x)
+
+
+@given(seeds)
+def test_hard_em_of_a_mixture_ends_where_each_component_has_the_moments_of_its_points(seed):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(60, 2)) + 6 * rng.integers(2, size=(60, 1))
+    start = latent.GMM.start(x, 2, rng)
+    fit = latent.hard_em(
+        start, lambda model: model.log_joint(x), lambda r: start.m_step(x, r, floor=1e-2), tol=0.0
+    )
+    assert fit.converged
+    k = fit.model.log_joint(x).argmax(axis=1)
+    assert_allclose(fit.model.weights, np.bincount(k, minlength=2) / 60)
+    for component in np.unique(k):
+        own = x[k == component]
+        assert_allclose(fit.model.means[component], own.mean(axis=0))
+        c = np.cov(own.T, bias=True)
+        if np.linalg.eigvalsh(c)[0] > 1e-2:
+            assert_allclose(fit.model.covariances[component], c)
 
 
 def test_best_of_keeps_the_run_that_ends_highest():

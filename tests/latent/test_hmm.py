@@ -340,7 +340,12 @@ def test_bad_arguments_of_a_fit_are_named():
     rng = np.random.default_rng(0)
     for change, message in (
         ({"x": [0, 3]}, "x must be from 0 to 2, got 3"),
-        ({"x": [[0, 3], [1]]}, "x must be from 0 to 2, got 3"),
+        ({"x": [[0, 1], [3]]}, r"x\[1\] must be from 0 to 2, got 3 at index 0"),
+        ({"x": [[0, 1], []]}, r"x\[1\] must have shape \(T\), got \(0,\)"),
+        (
+            {"x": [np.ones((2, 1)), np.ones((3, 2))], "emission": Gaussian.template()},
+            r"x\[1\] must have as many columns as x\[0\], 1, got 2",
+        ),
         ({"n_states": 0}, "n_states must be at least 1"),
         ({"emission": COIN}, r"emission must be a template such as latent\.Gaussian\.template"),
         ({"rng": 0}, r"rng must be a numpy\.random\.Generator"),
@@ -435,6 +440,15 @@ def test_a_sample_with_an_exit_has_a_geometric_length():
     assert_allclose(lengths.mean(), 4, atol=0.3)
     assert_allclose([(lengths == T).mean() for T in (1, 2)], [0.25, 0.1875], atol=0.04)
     assert max(len(model.sample(3, rng).x) for _ in range(50)) == 3
+
+
+def test_an_exit_is_a_move_to_a_state_outside():
+    plain, leaving = (hmm(np.random.default_rng(4), "poisson", 2, exit=exit) for exit in (0, 1))
+    assert_array_equal(plain.as_chain()[1], plain.transition)
+    initial, transition = leaving.as_chain()
+    assert_array_equal(initial, [*leaving.initial, 0])
+    assert_array_equal(transition[:2, 2], leaving.exit)
+    assert_array_equal(transition[2], [0, 0, 1])
 
 
 def test_a_left_right_chain_never_goes_back():

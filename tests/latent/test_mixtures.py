@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,6 +10,7 @@ from scipy import stats
 from sklearn.mixture import GaussianMixture
 
 import latent
+from latent import mixtures
 
 
 def scikit_learns(model):
@@ -63,30 +66,163 @@ def test_one_iteration_is_scikit_learns(seed, K):
     )  # it adds 1e-6 to the diagonal
 
 
-def test_fifty_iterations_are_scikit_learns():
-    x = latent.data.old_faithful()
-    start = latent.GMM.start(x, 3, np.random.default_rng(0))
-    fit = latent.em(
-        start,
-        lambda model: (model.responsibilities(x), model.log_evidence(x)),
-        lambda gamma: start.m_step(x, gamma),
-        max_iter=50,
-        tol=0.0,
-    )
+def textbook(start, x, n_iter, floor=1e-6):
+    """EM with all of gamma, as in the lecture."""
+    model, trace = start, [start.log_evidence(x)]
+    for _ in range(n_iter):
+        model = model.m_step(x, model.responsibilities(x), floor=floor)
+        trace.append(model.log_evidence(x))
+    return model, trace
+
+
+def assert_same_model(model, other, rtol=1e-9):
+    """Equal weights, and equal means and covariances in units of the covariances."""
+    assert_allclose(model.weights, other.weights, rtol=rtol, atol=1e-12)
+    L = np.linalg.cholesky(other.covariances)
+    whiten = np.linalg.inv(L)
+    shift = whiten @ (model.means - other.means)[:, :, None]
+    # A mean far from the origin has the digits of the distance to it, not of the width.
+    scale = np.abs(whiten @ other.means[:, :, None])
+    assert (np.abs(shift) <= rtol + 1e-14 * scale).all()
+    one = whiten @ model.covariances @ whiten.transpose(0, 2, 1)
+    assert_allclose(one, np.broadcast_to(np.eye(one.shape[1]), one.shape), atol=rtol)
+
+
+@pytest.mark.parametrize(("K", "D", "n"), [(1, 1, 50), (3, 2, 400), (2, 6, 500), (5, 3, 3000)])
+def test_equal_iterations_give_scikit_learns_model(K, D, n):
+    rng = np.random.default_rng(K)
+    x = gmm(rng, K, D).sample(n, rng).x
+    start = latent.GMM.start(x, K, rng)
+    fit = start.em(x, max_iter=25, tol=0.0)
     peer = GaussianMixture(
-        3,
+        K,
         weights_init=start.weights,
         means_init=start.means,
         precisions_init=np.linalg.inv(start.covariances),
         tol=0.0,
-        max_iter=50,
+        max_iter=max(1, len(fit.trace) - 1),
         reg_covar=0.0,
     )
-    with pytest.warns(match="did not converge"):
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*did not converge")
         peer.fit(x)
-    assert_allclose(fit.model.means, peer.means_, rtol=1e-6)
-    assert_allclose(fit.model.covariances, peer.covariances_, rtol=1e-5)
-    assert_allclose(fit.trace[-1], peer.score(x) * len(x))
+    assert_allclose(fit.model.weights, peer.weights_, rtol=1e-8)
+    assert_allclose(fit.model.means, peer.means_, rtol=1e-8)
+    assert_allclose(fit.model.covariances, peer.covariances_, rtol=1e-8, atol=1e-8)
+    assert_allclose(fit.trace[-1], peer.score(x) * n)
+
+
+@given(seeds, st.integers(1, 4), st.integers(1, 3), st.integers(0, 5))
+def test_em_is_the_e_step_and_the_m_step_in_turn(seed, K, D, n_missing):
+    rng = np.random.default_rng(seed)
+    x = 3 * rng.normal(size=(60, D))
+    x[rng.choice(60, n_missing, replace=False)] = np.nan
+    start = latent.GMM.start(x, K, rng)
+    fit = start.em(x, max_iter=8, tol=0.0)
+    model, trace = textbook(start, x, len(fit.trace) - 1)
+    assert_allclose(fit.trace, trace, rtol=1e-11)
+    assert_same_model(fit.model, model)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e4, -1e7])
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_em_is_as_accurate_far_from_the_origin_and_in_any_unit(scale, offset):
+    rng = np.random.default_rng(20)
+    x = scale * (gmm(rng, 3, 2).sample(200, rng).x + offset)
+    start = latent.GMM.start(x, 3, rng, floor=1e-6 * scale**2)
+    fit = start.em(x, max_iter=10, tol=0.0, floor=1e-6 * scale**2)
+    model, trace = textbook(start, x, 10, floor=1e-6 * scale**2)
+    assert len(fit.trace) == 11
+    # One rounding of a mean is 1e-16 of the offset, and the later iterations begin with it.
+    assert_allclose(fit.trace, trace, rtol=1e-9)
+    assert_same_model(fit.model, model, rtol=1e-9 * max(1, abs(offset) / 1e4))
+
+
+def needles():
+    """Three clusters that are 1e-4 wide and 1e3 apart."""
+    rng = np.random.default_rng(21)
+    centres = 1e3 * np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    return np.repeat(centres, 50, axis=0) + 1e-4 * rng.normal(size=(150, 2)), centres
+
+
+def test_clusters_much_narrower_than_their_distances_are_as_accurate():
+    x, centres = needles()
+    start = latent.GMM(np.full(3, 1 / 3), centres + 5.0, np.stack([1e5 * np.eye(2)] * 3))
+    fit = start.em(x, floor=1e-12)
+    assert fit.converged
+    assert (np.diff(fit.trace) >= 0).all()
+    expected = [np.cov(x[50 * k : 50 * k + 50].T, bias=True) for k in range(3)]
+    assert_allclose(fit.model.covariances, expected, rtol=1e-8, atol=1e-16)
+    assert_allclose(fit.trace[-1], fit.model.log_evidence(x), rtol=1e-12)
+
+
+def test_sums_about_an_old_mean_far_away_alone_would_lose_a_narrow_component():
+    x, centres = needles()
+    start = latent.GMM(np.full(3, 1 / 3), centres + 100.0, np.stack([1e3 * np.eye(2)] * 3))
+    columns = np.ascontiguousarray(x.T)
+    sums, _ = mixtures._expected_sums(start, columns, mixtures._room(columns, 3))
+    lost = mixtures._match(start, sums, 0, 1e-12).covariances
+    kept = start.m_step(x, start.responsibilities(x), floor=1e-12).covariances
+    assert np.abs(lost / kept - 1).max() > 1e-4
+    assert_allclose(start.em(x, max_iter=1, floor=1e-12).model.covariances, kept)
+
+
+@pytest.mark.parametrize("n", [1, 7, 8, 9, 15, 16, 17])
+def test_blocks_of_points_give_what_all_points_at_once_give(n, monkeypatch):
+    rng = np.random.default_rng(22)
+    start = gmm(rng, 2, 3)
+    x = start.sample(n, rng).x
+    whole = start.em(x, max_iter=3, floor=0.1)
+    monkeypatch.setattr(mixtures, "BLOCK", 8 * 2 * 3)
+    parts = start.em(x, max_iter=3, floor=0.1)
+    assert_allclose(parts.trace, whole.trace, rtol=1e-12)
+    assert_same_model(parts.model, whole.model, rtol=1e-10)
+
+
+def test_a_component_of_no_weight_keeps_its_parameters_in_em():
+    rng = np.random.default_rng(23)
+    two = gmm(rng, 2, 2)
+    x = two.sample(100, rng).x
+    three = latent.GMM(
+        np.append(two.weights, 0.0),
+        np.vstack([two.means, [[1.0, 2.0]]]),
+        np.concatenate([two.covariances, [np.eye(2)]]),
+    )
+    fit, expected = three.em(x, max_iter=10), two.em(x, max_iter=10)
+    assert_allclose(fit.trace, expected.trace)
+    assert fit.model.weights[2] == 0
+    assert_array_equal(fit.model.means[2], [1, 2])
+    assert_array_equal(fit.model.covariances[2], np.eye(2))
+
+
+def awkward(rng, kind):
+    x = rng.normal(size=(40, 3)) + 5 * rng.integers(2, size=(40, 1))
+    if kind == "duplicates":
+        return np.repeat(x[:8], 5, axis=0)
+    if kind == "collinear":
+        return np.outer(x[:, 0], [1.0, -2.0, 3.0])
+    if kind == "nearly collinear":
+        return np.outer(x[:, 0], [1.0, -2.0, 3.0]) + 1e-5 * x
+    if kind == "heavy tails":
+        return rng.standard_cauchy((40, 3)) ** 3
+    return np.rint(x)
+
+
+@pytest.mark.parametrize(
+    "kind", ["duplicates", "collinear", "nearly collinear", "heavy tails", "integers"]
+)
+@settings(max_examples=8)
+@given(seed=seeds, K=st.integers(1, 5), share=st.sampled_from([1e-2, 1e-6, 1e-9]))
+def test_em_never_lowers_the_evidence_of_awkward_data(kind, seed, K, share):
+    rng = np.random.default_rng(seed)
+    x = awkward(rng, kind)
+    floor = share * x.var(axis=0).sum()
+    K = min(K, len(np.unique(x, axis=0)))
+    fit = latent.GMM.start(x, K, rng, floor=floor).em(x, max_iter=30, floor=floor)
+    assert (np.diff(fit.trace) >= 0).all()
+    assert_allclose(fit.trace[-1], fit.model.log_evidence(x), rtol=1e-8, atol=1e-8)
+    assert_allclose(fit.model.responsibilities(x).sum(axis=1), 1)
+    assert_allclose(fit.model.weights.sum(), 1)
 
 
 @settings(max_examples=10)
@@ -297,6 +433,11 @@ ROWS = np.full((5, 2), 0.5)
         (lambda: MODEL.m_step(X, ROWS[:, :1]), r"gamma must have shape \(T, K\) with K = 2"),
         (lambda: MODEL.m_step(X, ROWS * 2), "row 0 of gamma must sum to one"),
         (lambda: MODEL.m_step(X, ROWS, floor=-1), "floor must not be negative"),
+        (lambda: MODEL.em(X[:, :1]), r"x must have shape \(T, D\) with D = 2"),
+        (lambda: MODEL.em([[np.nan, np.nan]]), "x must have at least one observation that is not"),
+        (lambda: MODEL.em(X, max_iter=0), "max_iter must be at least 1"),
+        (lambda: MODEL.em(X, tol=-1), "tol must not be negative"),
+        (lambda: MODEL.em(X, floor=-1), "floor must not be negative"),
         (lambda: MODEL.sample(0, RNG), "n_points must be at least 1"),
         (lambda: MODEL.sample(3, None), r"rng must be a numpy\.random\.Generator"),
         (lambda: latent.GMM.start(X, 0, RNG), "n_components must be at least 1, got 0"),

@@ -166,6 +166,53 @@ def test_samples_have_the_models_moments():
     assert_allclose((x - model.mean).T @ z / 100_000, model.W, atol=0.05)
 
 
+@given(seeds, dimensions())
+def test_fit_takes_the_steps_of_the_posterior_and_the_m_step_on_all_points(seed, DK):
+    rng = np.random.default_rng(seed)
+    D, K = DK
+    x = random_ppca(rng, D, K).sample(60, rng).x
+    fit = latent.PPCA.fit(x, K, rng=np.random.default_rng(seed), max_iter=12, tol=0.0)
+    scale = np.cov(x.T, bias=True).trace() / D
+    W = np.sqrt(scale) * np.random.default_rng(seed).standard_normal((D, K))
+    model = latent.PPCA(W, x.mean(axis=0), scale)
+    trace = [model.log_evidence(x)]
+    for _ in range(len(fit.trace) - 1):
+        model = model.m_step(x, model.posterior(x))
+        trace.append(model.log_evidence(x))
+    assert_allclose(fit.trace, trace)
+    assert_allclose(fit.model.W, model.W, atol=1e-9)
+    assert_allclose(fit.model.variance, model.variance)
+    assert_array_equal(fit.model.mean, model.mean)
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_em_ends_at_the_score_of_scikit_learns_pca(scale):
+    rng = np.random.default_rng(6)
+    x = scale * (random_ppca(rng, 6, 2).sample(3000, rng).x + 50)
+    fit = latent.PPCA.fit(x, 2, rng=rng, max_iter=2000, tol=1e-9)
+    assert fit.converged
+    # It divides the covariance by T - 1: its score is that of the maximum but for 1/T^2.
+    theirs = PCA(2, svd_solver="full").fit(x).score(x)
+    assert_allclose(fit.trace[-1] / 3000, theirs, rtol=1e-6)
+    assert fit.trace[-1] / 3000 >= theirs
+
+
+def test_noise_of_a_millionth_of_the_signal_is_found():
+    rng = np.random.default_rng(7)
+    x = latent.PPCA(rng.normal(size=(4, 2)), np.zeros(4), 1e-12).sample(200, rng).x
+    fit, best = latent.PPCA.fit(x, 2, rng=rng), latent.PPCA.closed_form(x, 2)
+    assert (np.diff(fit.trace) >= 0).all()
+    assert_allclose(fit.model.variance, best.variance, rtol=1e-2)
+
+
+def test_the_points_may_be_fewer_than_the_dimensions():
+    rng = np.random.default_rng(8)
+    x = rng.normal(size=(6, 10))
+    fit = latent.PPCA.fit(x, 2, rng=rng, tol=1e-10, max_iter=5000)
+    best = latent.PPCA.closed_form(x, 2)
+    assert_allclose(fit.trace[-1], best.log_evidence(x), rtol=1e-6)
+
+
 def test_moving_the_data_moves_the_mean_alone():
     x = np.random.default_rng(3).normal(size=(50, 3)) * np.array([3, 2, 1])
     here, there = (

@@ -258,8 +258,30 @@ class CategoricalTemplate:
     def __post_init__(self) -> None:
         object.__setattr__(self, "n_symbols", checks.whole("n_symbols", self.n_symbols))
 
+    def observations(self, x: object, name: str = "x") -> Observations:
+        """Check symbols once, as the emission will.
+
+        Parameters
+        ----------
+        x : array (T,) of integers from 0 to M - 1
+            Symbols; a masked entry is missing.
+        name : str
+            What an error calls them.
+
+        Returns
+        -------
+        Observations
+            What `init` takes in place of `x`.
+
+        Raises
+        ------
+        ValueError
+            If an entry of `x` is not one of the M symbols.
+        """
+        return _symbols(x, self.n_symbols, name)
+
     def init(
-        self, x: Int[np.ndarray, " T"], n_states: int, rng: np.random.Generator
+        self, x: Int[np.ndarray, " T"] | Observations, n_states: int, rng: np.random.Generator
     ) -> Categorical:
         """Random probabilities to start EM from.
 
@@ -284,7 +306,7 @@ class CategoricalTemplate:
             If an entry of `x` is not one of the M symbols, or `n_states` is below one.
         """
         M, N = self.n_symbols, checks.whole("n_states", n_states)
-        data, rng = _symbols(x, M, "x"), checks.generator(rng)
+        data, rng = self.observations(x), checks.generator(rng)
         shares = (np.bincount(data.x, minlength=M) + 1) / (len(data.x) + M)
         return Categorical((shares + rng.dirichlet(np.ones(M), N)) / 2)
 

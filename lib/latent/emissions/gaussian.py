@@ -114,11 +114,7 @@ class Gaussian:
         ValueError
             If `x` has another dimension, an infinity, or a row that is partly NaN.
         """
-        if isinstance(x, Observations):
-            return x
-        D = self.means.shape[1]
-        x, observed = checks.points_or_missing(name, x, "T D", D=D)
-        return Observations.of(np.asfortranarray(x), observed)
+        return checked_points(x, name, D=self.means.shape[1])
 
     def log_likelihood(self, x: Real[np.ndarray, "T D"] | Observations) -> Float[np.ndarray, "T N"]:
         """Log likelihood ln N(x_t; mu_i, Sigma_i).
@@ -350,7 +346,31 @@ class GaussianTemplate:
     def __post_init__(self) -> None:
         object.__setattr__(self, "floor", checks.at_least_zero("floor", self.floor))
 
-    def init(self, x: Real[np.ndarray, "T D"], n_states: int, rng: np.random.Generator) -> Gaussian:
+    def observations(self, x: object, name: str = "x") -> Observations:
+        """Check points once, as the emission will.
+
+        Parameters
+        ----------
+        x : array (T, D)
+            Points; a row of NaN is missing.
+        name : str
+            What an error calls them.
+
+        Returns
+        -------
+        Observations
+            What `init` takes in place of `x`.
+
+        Raises
+        ------
+        ValueError
+            If `x` has an infinity, or a row that is partly NaN.
+        """
+        return checked_points(x, name)
+
+    def init(
+        self, x: Real[np.ndarray, "T D"] | Observations, n_states: int, rng: np.random.Generator
+    ) -> Gaussian:
         """Means and covariances to start EM from.
 
         Parameters
@@ -372,10 +392,38 @@ class GaussianTemplate:
         ValueError
             If `x` does not fit, no point was observed, or `n_states` is below one.
         """
-        x, observed = checks.points_or_missing("x", x)
-        x, N = checks.some_observed("x", x[observed]), checks.whole("n_states", n_states)
-        means = spread_means(x, N, checks.generator(rng))
-        return Gaussian(means, np.stack([data_covariance(x, self.floor)] * N), self.floor)
+        points = checks.some_observed("x", self.observations(x).x)
+        N = checks.whole("n_states", n_states)
+        means = spread_means(points, N, checks.generator(rng))
+        return Gaussian(means, np.stack([data_covariance(points, self.floor)] * N), self.floor)
+
+
+def checked_points(x: object, name: str, **sizes: int) -> Observations:
+    """Check points, and lay them out for long rows, one for each dimension.
+
+    Parameters
+    ----------
+    x : array (T, D) or Observations
+        Points; a row of NaN is missing.
+    name : str
+        What an error calls them.
+    **sizes : int
+        D, if it is known.
+
+    Returns
+    -------
+    Observations
+        The points that are not missing.
+
+    Raises
+    ------
+    ValueError
+        If `x` has another dimension, an infinity, or a row that is partly NaN.
+    """
+    if isinstance(x, Observations):
+        return x
+    points, observed = checks.points_or_missing(name, x, "T D", **sizes)
+    return Observations.of(np.asfortranarray(points), observed)
 
 
 def clip_eigenvalues(

@@ -22,12 +22,11 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int, Real
-from scipy.special import logsumexp
 
 from latent import checks
 from latent.clustering import assign
 from latent.emissions.categorical import choose
-from latent.emissions.gaussian import Gaussian, data_covariance, spread_means
+from latent.emissions.gaussian import Gaussian, checked_points, data_covariance, spread_means
 from latent.emissions.interface import Observations, hidden_states
 
 
@@ -165,8 +164,8 @@ class GaussianMixture:
         ValueError
             If `x` has another dimension, an infinity, or a row that is partly NaN.
         """
-        log_likelihood = self.components.log_likelihood(x)
-        return checks.log(self.weights) + log_likelihood.reshape(-1, *self.weights.shape)
+        log_densities = self._log_densities(self.observations(x))
+        return np.moveaxis(checks.log(self.weights)[:, :, None] + log_densities, 2, 0)
 
     def log_likelihood(self, x: Real[np.ndarray, "T D"] | Observations) -> Float[np.ndarray, "T N"]:
         """Log likelihood ln p(x_t | S_t = i), the logarithm of a sum over the components.
@@ -187,7 +186,8 @@ class GaussianMixture:
             If `x` has another dimension, an infinity, or a row that is partly NaN.
         """
         data = self.observations(x)
-        return data.spread(logsumexp(self.log_joint(data), axis=2)[data.rows])
+        log_joint = checks.log(self.weights)[:, :, None] + self._log_densities(data)
+        return data.spread(_log_sum(log_joint)[:, 0].T[data.rows])
 
     def m_step(
         self, x: Real[np.ndarray, "T D"] | Observations, weights: Real[np.ndarray, "T N"]
@@ -216,10 +216,10 @@ class GaussianMixture:
         """
         data = self.observations(x)
         weights = self._weights(data, weights)
-        log_joint = self.log_joint(data)
-        gamma = weights * np.exp(log_joint - logsumexp(log_joint, axis=2, keepdims=True))
-        components = self.components.m_step(data, gamma.reshape(len(gamma), -1))
-        counts = gamma[data.rows].sum(axis=0)
+        log_joint = checks.log(self.weights)[:, :, None] + self._log_densities(data)
+        gamma = weights * np.exp(log_joint - _log_sum(log_joint))
+        components = self.components.m_step(data, gamma.reshape(-1, data.n_steps).T)
+        counts = gamma[:, :, data.rows].sum(axis=2)
         total = counts.sum(axis=1, keepdims=True)
         some = total > 0
         return checks.trusted(
@@ -257,13 +257,12 @@ class GaussianMixture:
             If `x` or the weights do not fit.
         """
         data = self.observations(x)
-        weights, shape = self._weights(data, weights), self.weights.shape
-        log_likelihood = self.components.log_likelihood(data).reshape(-1, *shape)
-        log_joint = checks.log(self.weights) + log_likelihood
-        log_sum = logsumexp(log_joint, axis=2, keepdims=True)
+        weights, log_densities = self._weights(data, weights), self._log_densities(data)
+        log_joint = checks.log(self.weights)[:, :, None] + log_densities
+        log_sum = _log_sum(log_joint)
         gamma = weights * np.exp(log_joint - log_sum)
-        by_weight = (weights * np.exp(log_likelihood - log_sum))[data.rows].sum(axis=0)
-        means, covariances = self.components.score(data, gamma.reshape(len(gamma), -1))
+        by_weight = (weights * np.exp(log_densities - log_sum))[:, :, data.rows].sum(axis=2)
+        means, covariances = self.components.score(data, gamma.reshape(-1, data.n_steps).T)
         return GaussianMixtureScore(
             by_weight, means.reshape(self.means.shape), covariances.reshape(self.covariances.shape)
         )
@@ -304,10 +303,14 @@ class GaussianMixture:
         """
         self.components.check_floor()
 
+    def _log_densities(self, data: Observations) -> np.ndarray:
+        """Log densities ln N(x_t; mu_im, C_im), an array (N, K, T): long rows are quick."""
+        return self.components.log_likelihood(data).T.reshape(*self.weights.shape, -1)
+
     def _weights(self, data: Observations, weights: np.ndarray) -> np.ndarray:
-        """Checked weights, with an axis of length one for the components."""
+        """Checked weights, an array (N, 1, T)."""
         T, N = data.n_steps, self.n_states
-        return checks.weights("weights", weights, "T N", T=T, N=N)[:, :, None]
+        return checks.weights("weights", weights, "T N", T=T, N=N).T[:, None]
 
 
 @dataclass(frozen=True)
@@ -336,8 +339,30 @@ class GaussianMixtureTemplate:
         object.__setattr__(self, "n_components", checks.whole("n_components", self.n_components))
         object.__setattr__(self, "floor", checks.at_least_zero("floor", self.floor))
 
+    def observations(self, x: object, name: str = "x") -> Observations:
+        """Check points once, as the emission will.
+
+        Parameters
+        ----------
+        x : array (T, D)
+            Points; a row of NaN is missing.
+        name : str
+            What an error calls them.
+
+        Returns
+        -------
+        Observations
+            What `init` takes in place of `x`.
+
+        Raises
+        ------
+        ValueError
+            If `x` has an infinity, or a row that is partly NaN.
+        """
+        return checked_points(x, name)
+
     def init(
-        self, x: Real[np.ndarray, "T D"], n_states: int, rng: np.random.Generator
+        self, x: Real[np.ndarray, "T D"] | Observations, n_states: int, rng: np.random.Generator
     ) -> GaussianMixture:
         """Weights, means and covariances to start EM from.
 
@@ -362,19 +387,25 @@ class GaussianMixtureTemplate:
         ValueError
             If `x` does not fit, no point was observed, or `n_states` is below one.
         """
-        x, observed = checks.points_or_missing("x", x)
-        x, N = checks.some_observed("x", x[observed]), checks.whole("n_states", n_states)
+        points = checks.some_observed("x", self.observations(x).x)
+        N = checks.whole("n_states", n_states)
         K, rng = self.n_components, checks.generator(rng)
-        centres = spread_means(x, N, rng)
-        nearest = assign(x, centres)
+        centres = spread_means(points, N, rng)
+        nearest = assign(points, centres)
         means = [
-            spread_means(x[nearest == i] if (nearest == i).any() else centres[[i]], K, rng)
+            spread_means(points[nearest == i] if (nearest == i).any() else centres[[i]], K, rng)
             for i in range(N)
         ]
-        covariance = data_covariance(x, self.floor)
+        covariance = data_covariance(points, self.floor)
         return GaussianMixture(
             np.full((N, K), 1 / K),
             np.stack(means),
             np.broadcast_to(covariance, (N, K, *covariance.shape)),
             self.floor,
         )
+
+
+def _log_sum(log_joint: np.ndarray) -> np.ndarray:
+    """Logarithm of the sum over the components, an array (N, 1, T)."""
+    largest = log_joint.max(axis=1, keepdims=True)
+    return largest + np.log(np.exp(log_joint - largest).sum(axis=1, keepdims=True))

@@ -75,7 +75,18 @@ class Observations:
         -------
         Observations
             T is the sum of the lengths.
+
+        Raises
+        ------
+        ValueError
+            If the vectors of one sequence are longer than those of another.
         """
+        for n, part in enumerate(parts):
+            if part.x.shape[1:] != parts[0].x.shape[1:]:
+                raise ValueError(
+                    f"x[{n}] must have as many columns as x[0], {parts[0].x.shape[1]}, "
+                    f"got {part.x.shape[1]}"
+                )
         x = np.concatenate([part.x for part in parts])
         T = sum(part.n_steps for part in parts)
         if len(x) == T:
@@ -162,8 +173,12 @@ class Template(Protocol):
         """As for `Emission`."""
         ...
 
+    def observations(self, x: object, name: str = "x") -> Observations:
+        """As for `Emission`, as far as it can be known."""
+        ...
+
     def init(
-        self, x: Real[np.ndarray, "T ..."], n_states: int, rng: np.random.Generator
+        self, x: Real[np.ndarray, "T ..."] | Observations, n_states: int, rng: np.random.Generator
     ) -> Emission:
         """Random parameters to start EM from, in the range of the data."""
         ...

@@ -231,7 +231,31 @@ class PoissonTemplate:
 
     ndim: ClassVar[int] = 1
 
-    def init(self, x: Int[np.ndarray, " T"], n_states: int, rng: np.random.Generator) -> Poisson:
+    def observations(self, x: object, name: str = "x") -> Observations:
+        """Check counts once, as the emission will.
+
+        Parameters
+        ----------
+        x : array (T,) of integers
+            Counts; a masked entry is missing.
+        name : str
+            What an error calls them.
+
+        Returns
+        -------
+        Observations
+            What `init` takes in place of `x`.
+
+        Raises
+        ------
+        ValueError
+            If an entry of `x` is not a count.
+        """
+        return _counts(x, name)
+
+    def init(
+        self, x: Int[np.ndarray, " T"] | Observations, n_states: int, rng: np.random.Generator
+    ) -> Poisson:
         """Random rates to start EM from.
 
         Parameters
@@ -254,7 +278,7 @@ class PoissonTemplate:
             If an entry of `x` is not a count, no count was observed, or `n_states` is below one.
         """
         N, rng = checks.whole("n_states", n_states), checks.generator(rng)
-        counts = checks.some_observed("x", _counts(x, "x").x)
+        counts = checks.some_observed("x", self.observations(x).x)
         # A part of the mean keeps every rate above zero: at zero only the count zero is possible.
         return Poisson(0.8 * rng.choice(counts, N) + 0.2 * counts.mean())
 
