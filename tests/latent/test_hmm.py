@@ -542,3 +542,18 @@ def test_bad_arguments_are_named():
         model.log_joint([0, 1], [0, 2])
     with pytest.raises(ValueError, match="x must be from 0 to 1, got 5"):
         model.log_evidence([0, 5])
+
+
+@pytest.mark.slow
+def test_an_exit_after_a_million_steps_is_a_wait_and_a_leave():
+    # the chance to leave is the same in every state, so that when it does says nothing else
+    T, e = 10**6, 1e-6
+    endless = latent.HMM(Q, A, COIN)
+    model = latent.HMM(Q, (1 - e) * A, COIN, exit=np.full(2, e))
+    x = np.random.default_rng(0).integers(2, size=T)
+    waiting = (T - 1) * np.log1p(-e) + np.log(e)
+    assert_allclose(model.log_evidence(x), endless.log_evidence(x) + waiting, rtol=1e-12)
+    posterior, expected = model.posterior(x), endless.posterior(x)
+    assert_allclose(posterior.gamma, expected.gamma, atol=1e-9)
+    assert_allclose(posterior.transitions, expected.transitions, rtol=1e-9)
+    assert_array_equal(model.viterbi(x).states, endless.viterbi(x).states)

@@ -146,6 +146,15 @@ def test_products_are_given_up_only_where_they_lose_a_state(monkeypatch):
         assert used == expected, kind
 
 
+def test_a_short_sequence_of_unlikely_steps_does_not_underflow():
+    # each step has a probability of 1e-4, and 120 of them one of 1e-480
+    transition = np.full((3, 3), 1e-4) + (1 - 3e-4) * np.eye(3)
+    log_likelihood = np.where(np.arange(120)[:, None] % 3 == np.arange(3), 0.0, -60.0)
+    model = np.full(3, 1 / 3), transition, log_likelihood
+    assert scan.log_evidence(*model) < -700
+    agree(scan.smooth(*model), chain.smooth(*model))
+
+
 def hmmlearn_model(initial, transition, means):
     N = len(initial)
     peer = GaussianHMM(N, "diag", implementation="log")
