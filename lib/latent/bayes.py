@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Real
 from scipy.special import betaln, gammaln, xlog1py, xlogy
 
 from latent import checks
+from latent.shapes import Float, Real
 
 LOG_2PI = np.log(2 * np.pi)
 

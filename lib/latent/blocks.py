@@ -19,8 +19,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
 from scipy.linalg import get_blas_funcs
+
+from latent.shapes import Bool, Float, Int
 
 RESCALE = 16  # steps between two rescalings
 FORGETTING = 32  # steps in which a chain may forget how it entered a block
@@ -95,8 +96,9 @@ def fold(x: Float[np.ndarray, "T N"], blocks: Blocks) -> Float[np.ndarray, "L N 
     T, N = x.shape
     if isinstance(blocks.rows, slice):
         folded, whole = np.empty((L, N, K)), T // L
-        # views only, whichever axis of x lies closer in memory
-        folded[:, :, :whole] = x.T[:, : whole * L].reshape(N, whole, L).transpose(2, 0, 1)
+        steps = x.T[:, : whole * L].reshape(N, whole, L).transpose(2, 0, 1)  # a view of x
+        for k in range(0, whole, 64):  # few enough to stay in the processor's cache
+            folded[:, :, k : min(whole, k + 64)] = steps[:, :, k : k + 64]
         if whole < K:
             rest = T - whole * L
             folded[:rest, :, whole], folded[rest:, :, whole] = x[whole * L :], 0.0

@@ -25,12 +25,12 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.linalg
-from jaxtyping import Float, Int, Real
 from scipy.special import entr, softmax
 
 from latent import checks
 from latent.divergences import kl_normal
 from latent.fitting import Fit, em
+from latent.shapes import Float, Int, Real
 
 
 def cavi(

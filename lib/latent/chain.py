@@ -32,9 +32,9 @@ underflows to zero, and a state that has done so could never come back. States a
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int, Real
 
 from latent import checks
+from latent.shapes import Float, Int, Real
 
 
 class Forward(NamedTuple):

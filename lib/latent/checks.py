@@ -238,6 +238,16 @@ def trusted(model: type[Model], **fields: object) -> Model:
     return made
 
 
+def lengths(value: object, T: int) -> np.ndarray:
+    """Return the lengths of sequences that make up T rows of log likelihoods; None is one."""
+    value = integers("lengths", [T] if value is None else value, "n_sequences", low=1)
+    if value.sum() != T:
+        raise ValueError(
+            f"lengths must sum to the number of rows of log_likelihood, {T}, got {value.sum()}"
+        )
+    return value
+
+
 def _floats(
     name: str, value: object, shape: str, sizes: dict[str, int], *, copy: bool = True
 ) -> np.ndarray:

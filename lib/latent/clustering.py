@@ -12,9 +12,9 @@ r_nk = 1.
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int, Real
 
 from latent import checks
+from latent.shapes import Float, Int, Real
 
 # Numbers r_nk in a block of points: few blocks make few calls, small ones stay in the cache.
 BLOCK = 2**16

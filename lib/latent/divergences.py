@@ -18,11 +18,11 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.linalg
-from jaxtyping import Float, Real
 from scipy.special import entr
 
 from latent import checks
 from latent.fitting import elbo
+from latent.shapes import Float, Real
 
 
 def kl_uniform(a: float, b: float, c: float, d: float) -> float:

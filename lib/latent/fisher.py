@@ -17,10 +17,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Real
 from scipy.special import roots_legendre
 
 from latent import checks
+from latent.shapes import Float, Real
 
 Parameter = float | Real[np.ndarray, " K"]
 LogDensity = Callable[[Real[np.ndarray, "n ..."], Parameter], Float[np.ndarray, " n"]]

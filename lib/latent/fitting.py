@@ -13,10 +13,10 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-from jaxtyping import Float, Real
 from scipy.special import entr, rel_entr
 
 from latent import checks
+from latent.shapes import Float, Real
 
 # The rounding of the evidence, a sum, grows with its size. A fall by this share of it is rounding.
 ROUNDING = 1e-8

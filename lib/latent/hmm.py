@@ -19,13 +19,13 @@ from bisect import bisect_right
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
 
 from latent import chain, checks, scan
 from latent.chain import Path, Posterior
 from latent.emissions import Emission, Sample, Template
 from latent.fitting import Fit, best_of
 from latent.sequences import Data, Sequences, check_sequences
+from latent.shapes import Float, Int
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,7 +21,6 @@ enter q_t only if every state in q_{t-1} can move to it and it can move to every
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int, Real
 from scipy.special import entr, softmax
 
 from latent import checks, scan
@@ -29,6 +28,7 @@ from latent.chain import Posterior
 from latent.fitting import Fit, em
 from latent.hmm import HMM
 from latent.sequences import Data
+from latent.shapes import Float, Int, Real
 
 # Smaller probabilities count as zero: the product of two larger ones does not underflow, and a row
 # of A is never made of counts that have lost their digits.
@@ -172,11 +172,7 @@ def variational_em(model: HMM, x: Data, *, max_iter: int = 200, tol: float = 1e-
 
 def _begins(lengths: np.ndarray | None, T: int) -> np.ndarray:
     """Whether each step is the first of its sequence."""
-    lengths = checks.integers("lengths", [T] if lengths is None else lengths, "n", low=1)
-    if lengths.sum() != T:
-        raise ValueError(
-            f"lengths must sum to the number of rows of log_likelihood, {T}, got {lengths.sum()}"
-        )
+    lengths = checks.lengths(lengths, T)
     begins = np.zeros(T, dtype=bool)
     begins[np.cumsum(lengths) - lengths] = True
     return begins

@@ -25,13 +25,13 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Real
 from scipy.special import softmax
 
 from latent import checks
 from latent.clustering import kmeans_plus_plus
 from latent.emissions import Gaussian, Sample, clip_eigenvalues
 from latent.fitting import Fit, best_of, em
+from latent.shapes import Float, Real
 
 # Numbers x_n - mu_k in a block of points: few blocks make few calls, small ones stay in the cache.
 BLOCK = 2**19

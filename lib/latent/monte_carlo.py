@@ -14,13 +14,13 @@ S = 1 is stochastic EM; with S to infinity an iteration becomes one of EM.
 """
 
 import numpy as np
-from jaxtyping import Int
 
 from latent import checks
 from latent.chain import Posterior
 from latent.fitting import Fit
 from latent.hmm import HMM
 from latent.sequences import Data
+from latent.shapes import Int
 
 
 def monte_carlo_em(

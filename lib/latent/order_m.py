@@ -19,9 +19,9 @@ Super-state (i_1..i_m) has the number i_1 N^(m-1) + ... + i_m, with states count
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int, Real
 
 from latent import checks
+from latent.shapes import Float, Int, Real
 
 
 class SuperChain(NamedTuple):

@@ -24,10 +24,10 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.linalg
-from jaxtyping import Float, Real
 
 from latent import checks
 from latent.fitting import Fit, em
+from latent.shapes import Float, Real
 
 
 class Latent(NamedTuple):

@@ -21,13 +21,13 @@ sequence needs: so the messages are checked, and where a state was lost the loga
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float, Int, Real
 from scipy.special import logsumexp, softmax
 
 from latent import checks
 from latent.blocks import LINEAR, LOG, MAX, Blocks, backtrack, cut, fold, grouped, messages, unfold
 from latent.chain import Backward, Forward, Path, Posterior
 from latent.memory import keep_freed_memory
+from latent.shapes import Float, Int, Real
 
 SMALLEST = 1e-290  # below it, products of probabilities lose digits
 POSITIVE = 1e-15  # sixteen products of transition probabilities above it stay above SMALLEST
@@ -582,8 +582,8 @@ def _log_joint(
     counts = np.bincount(moves, minlength=N * N)
     log_prior = log_q[states[blocks.first]].sum() + counts[counts > 0] @ log_A.ravel()[counts > 0]
     order = "F" if ll.flags.f_contiguous else "C"  # as it lies in memory, or ravel copies
-    cells = np.ravel_multi_index((np.arange(T), states), ll.shape, order=order)
-    return float(log_prior + ll.ravel(order)[cells].sum())
+    down, across = (1, T) if order == "F" else (N, 1)
+    return float(log_prior + ll.ravel(order)[down * np.arange(T) + across * states].sum())
 
 
 def _starts(blocks: Blocks) -> dict[int, np.ndarray]:
@@ -606,13 +606,6 @@ def _arguments(
     N = len(initial)
     transition = checks.probabilities("transition", transition, "N N", N=N)
     log_likelihood = checks.log_likelihoods("log_likelihood", log_likelihood, "T N", N=N)
-    T = len(log_likelihood)
     keep_freed_memory()
-    if lengths is None:
-        return initial, transition, log_likelihood, cut(np.array([T]), short)
-    lengths = checks.integers("lengths", lengths, "n_sequences", low=1)
-    if lengths.sum() != T:
-        raise ValueError(
-            f"lengths must sum to the number of rows of log_likelihood, {T}, got {lengths.sum()}"
-        )
+    lengths = checks.lengths(lengths, len(log_likelihood))
     return initial, transition, log_likelihood, cut(lengths, short)

@@ -23,12 +23,12 @@ which divides by no parameter.
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float
 from scipy.special import logsumexp
 
 from latent import checks, scan
 from latent.hmm import HMM
 from latent.sequences import Data, Sequences
+from latent.shapes import Float
 
 
 class Score(NamedTuple):

@@ -13,11 +13,11 @@ sequences themselves.
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Int, Real
 
 from latent.blocks import Blocks, cut
 from latent.emissions.interface import Emission, Observations, Template
 from latent.scan import SHORT
+from latent.shapes import Int, Real
 
 # What `x` may be in the methods of a model.
 Data = Real[np.ndarray, "T ..."] | list | tuple

@@ -12,12 +12,12 @@ lambda and -lambda have the same evidence, and lambda = 0 is a fixed point betwe
 """
 
 import numpy as np
-from jaxtyping import Float, Int, Real
 from scipy.special import expit
 
 from latent import checks
 from latent.emissions import Sample
 from latent.fitting import Fit, em
+from latent.shapes import Float, Int, Real
 
 
 def sample(lam: float, sigma: float, n_steps: int, rng: np.random.Generator) -> Sample:

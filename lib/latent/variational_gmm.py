@@ -30,13 +30,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import scipy.linalg
-from jaxtyping import Float, Real
 from scipy.special import digamma, gammaln, logsumexp, softmax
 
 from latent import checks
 from latent.clustering import assign, kmeans_plus_plus
 from latent.fitting import Fit, best_of, em
 from latent.mixtures import GMM
+from latent.shapes import Float, Real
 
 
 @dataclass(frozen=True, eq=False)

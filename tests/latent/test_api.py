@@ -1,8 +1,12 @@
 import inspect
+import subprocess
+import sys
 import types
 from collections.abc import Callable
 from typing import get_origin
 
+import jaxtyping
+import numpy as np
 import pytest
 
 import latent
@@ -56,3 +60,15 @@ def test_every_signature_has_types(name):
     assert signature.return_annotation is not inspect.Signature.empty
     for parameter in signature.parameters.values():
         assert parameter.name in ("self", "cls") or parameter.annotation is not parameter.empty
+
+
+def test_the_tests_check_shapes():
+    with pytest.raises(jaxtyping.TypeCheckError):
+        latent.stationary(np.zeros(3))
+
+
+def test_users_pay_for_no_more_than_numpy_and_scipy():
+    heavy = ("jaxtyping", "matplotlib", "scipy.stats", "scipy.optimize", "scipy.spatial", "sklearn")
+    code = f"import sys, latent; print([m for m in {heavy} if m in sys.modules])"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "[]\n"

@@ -6,7 +6,8 @@ Where they come from stands in README.md beside the files.
 from importlib.resources import files
 
 import numpy as np
-from jaxtyping import Float, Int
+
+from latent.shapes import Float, Int
 
 
 def old_faithful() -> Float[np.ndarray, "272 2"]:

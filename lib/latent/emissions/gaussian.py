@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int, Real
 
 from latent import checks
 from latent.clustering import kmeans_plus_plus
 from latent.emissions.interface import Observations, hidden_states, observed_weights
+from latent.shapes import Float, Int, Real
 
 
 class GaussianScore(NamedTuple):

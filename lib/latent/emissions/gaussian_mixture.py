@@ -21,13 +21,13 @@ from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int, Real
 
 from latent import checks
 from latent.clustering import assign
 from latent.emissions.categorical import choose
 from latent.emissions.gaussian import Gaussian, checked_points, data_covariance, spread_means
 from latent.emissions.interface import Observations, hidden_states
+from latent.shapes import Float, Int, Real
 
 
 class GaussianMixtureScore(NamedTuple):

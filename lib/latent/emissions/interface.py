@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, Real
 
 from latent import checks
+from latent.shapes import Bool, Float, Int, Real
 
 
 class Sample(NamedTuple):

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int, Real
 from scipy.special import gammaln, xlogy
 
 from latent import checks
 from latent.emissions.interface import Observations, hidden_states, observed_weights
+from latent.shapes import Float, Int, Real
 
 
 class PoissonScore(NamedTuple):

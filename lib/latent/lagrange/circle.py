@@ -10,9 +10,9 @@ If x = 0, nu = 0: the two poles. Otherwise nu = y and x^2 = 2 y^2, so y = +-r / 
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Real
 
 from latent import checks
+from latent.shapes import Float, Real
 
 
 class CriticalPoints(NamedTuple):

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.linalg
-from jaxtyping import Float, Real
 
 from latent import checks
+from latent.shapes import Float, Real
 
 
 class KKT(NamedTuple):

@@ -8,10 +8,10 @@ Lecture 3, and the M-steps of lectures 1 and 2. With g = sum_k pi_k - 1, grad f 
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Real
 from scipy.special import xlogy
 
 from latent import checks
+from latent.shapes import Float, Real
 
 
 class SimplexMaximum(NamedTuple):
