@@ -240,7 +240,7 @@ class HMM:
         Lecture 2, the expectation step.
         """
         data = self.sequences(x)
-        posterior = scan.smooth(*self._chain(data), data.cuts)
+        posterior = scan.smooth_blocks(*self._chain(data), data.blocks)
         return posterior._replace(gamma=data.divide(np.asarray(posterior.gamma)))
 
     def viterbi(self, x: Data | Sequences) -> Path:
