@@ -45,6 +45,9 @@ class Blocks(NamedTuple):
         Which cells of the blocks, one block after the other, are steps.
     starts, ends : array (K,) of bool
         Whether a sequence starts, or ends, in a block.
+    fresh, fresh_backward : dict
+        The blocks in which a sequence starts, by its step there; the second for blocks that are
+        read from their end.
     last : array (K,) of int
         Last step of each block that is not padding.
     first : array (n_sequences,) of int
@@ -55,6 +58,8 @@ class Blocks(NamedTuple):
     rows: slice | Bool[np.ndarray, " cells"]
     starts: Bool[np.ndarray, " K"]
     ends: Bool[np.ndarray, " K"]
+    fresh: dict[int, Int[np.ndarray, " C"]]
+    fresh_backward: dict[int, Int[np.ndarray, " C"]]
     last: Int[np.ndarray, " K"]
     first: Int[np.ndarray, " n_sequences"]
 
@@ -75,7 +80,9 @@ def cut(lengths: Int[np.ndarray, " n_sequences"], short: int) -> Blocks:
     T = int(lengths.sum())
     all_but_the_end = len(lengths) == 1 or K * L == T
     rows = slice(T) if all_but_the_end else (np.arange(L) <= last[:, None]).ravel()
-    return Blocks((K, L), rows, starts, ends, last, np.cumsum(lengths) - lengths)
+    fresh, fresh_backward = {0: np.flatnonzero(starts)}, grouped(L - 1 - last, ends)
+    first = np.cumsum(lengths) - lengths
+    return Blocks((K, L), rows, starts, ends, fresh, fresh_backward, last, first)
 
 
 def _block_length(lengths: np.ndarray, short: int) -> int:

@@ -24,7 +24,7 @@ import numpy as np
 from scipy.special import logsumexp, softmax
 
 from latent import checks
-from latent.blocks import LINEAR, LOG, MAX, Blocks, backtrack, cut, fold, grouped, messages, unfold
+from latent.blocks import LINEAR, LOG, MAX, Blocks, backtrack, cut, fold, messages, unfold
 from latent.chain import Backward, Forward, Path, Posterior
 from latent.memory import keep_freed_memory
 from latent.shapes import Float, Int, Real
@@ -266,7 +266,7 @@ def viterbi(
     q, A, ll, blocks = _arguments(initial, transition, log_likelihood, lengths, 8)
     log_q, log_A = np.log(q), np.log(A)
     b = fold(ll, blocks)
-    best, _ = messages(MAX, np.ascontiguousarray(log_A.T), b, log_q, _starts(blocks))
+    best, _ = messages(MAX, np.ascontiguousarray(log_A.T), b, log_q, blocks.fresh)
 
     def choose(step: int, after: np.ndarray | None, columns: np.ndarray | slice) -> np.ndarray:
         chi = b[step][:, columns] + best[step][:, columns]
@@ -454,11 +454,10 @@ def _left(
 ) -> np.ndarray | None:
     """Messages from the left; None where they lost a state that may matter."""
     M = np.ascontiguousarray(A.T)
-    P, fits = messages(LINEAR, M, b, q, _starts(blocks))
+    P, fits = messages(LINEAR, M, b, q, blocks.fresh)
     if A.min() > POSITIVE:
         # only where a sequence starts can the possible states be the ones without likelihood
-        starts = np.flatnonzero(blocks.starts)
-        kept = _totals(P[:1, :, starts], b[:1, :, starts]).min() > SMALLEST**0.5
+        kept = _totals(P[:1], b[:1]).min() > SMALLEST**0.5
     else:
         links = np.flatnonzero(~blocks.ends)
         kept = exact and fits and _kept(M, b, P, links, links + 1)
@@ -468,11 +467,12 @@ def _left(
 def _right(A: np.ndarray, b: np.ndarray, exact: bool, blocks: Blocks) -> np.ndarray | None:
     """Messages from the right; None where they lost a state that may matter."""
     start = np.full(len(A), 1 / len(A))
-    R, fits = messages(LINEAR, A, b[::-1], start, _ends(blocks), BACKWARD)
-    links = np.flatnonzero(~blocks.starts)
-    if A.min() > POSITIVE or (exact and fits and _kept(A, b[::-1], R, links, links - 1)):
+    R, fits = messages(LINEAR, A, b[::-1], start, blocks.fresh_backward, BACKWARD)
+    if A.min() > POSITIVE:
         return R[::-1]
-    return None
+    links = np.flatnonzero(~blocks.starts)
+    kept = exact and fits and _kept(A, b[::-1], R, links, links - 1)
+    return R[::-1] if kept else None
 
 
 def _kept(
@@ -524,7 +524,7 @@ def _filter(
     P = _left(q, A, b, exact, blocks)
     if P is None:
         log_M = np.ascontiguousarray(np.log(A).T)
-        log_P, _ = messages(LOG, log_M, fold(ll, blocks), np.log(q), _starts(blocks))
+        log_P, _ = messages(LOG, log_M, fold(ll, blocks), np.log(q), blocks.fresh)
         log_P = unfold(log_P, blocks)
     else:
         log_P = np.log(unfold(P, blocks))
@@ -539,7 +539,7 @@ def _log_right(A: np.ndarray, ll: np.ndarray, blocks: Blocks) -> np.ndarray:
     if R is None:
         start = np.full(len(A), -np.log(len(A)))
         b = fold(ll, blocks)[::-1]
-        R, _ = messages(LOG, np.log(A), b, start, _ends(blocks), BACKWARD)
+        R, _ = messages(LOG, np.log(A), b, start, blocks.fresh_backward, BACKWARD)
         log_R = unfold(R[::-1], blocks)
     else:
         log_R = np.log(unfold(R, blocks))
@@ -584,15 +584,6 @@ def _log_joint(
     order = "F" if ll.flags.f_contiguous else "C"  # as it lies in memory, or ravel copies
     down, across = (1, T) if order == "F" else (N, 1)
     return float(log_prior + ll.ravel(order)[down * np.arange(T) + across * states].sum())
-
-
-def _starts(blocks: Blocks) -> dict[int, np.ndarray]:
-    return {0: np.flatnonzero(blocks.starts)}
-
-
-def _ends(blocks: Blocks) -> dict[int, np.ndarray]:
-    """Where sequences start if each block is read from its end."""
-    return grouped(blocks.shape[1] - 1 - blocks.last, blocks.ends)
 
 
 def _arguments(
