@@ -30,6 +30,7 @@ from latent.memory import keep_freed_memory
 from latent.shapes import Float, Int, Real
 
 SMALLEST = 1e-290  # below it, products of probabilities lose digits
+LOG_SMALLEST = np.log(SMALLEST)
 POSITIVE = 1e-15  # sixteen products of transition probabilities above it stay above SMALLEST
 SHORT = 128  # steps of a sequence that products of probabilities need not cut
 BACKWARD = slice(None, None, -1)
@@ -274,7 +275,7 @@ def viterbi(
             chi += log_A.take(after, axis=1)
         return chi.argmax(axis=0)
 
-    states = unfold(backtrack(choose, blocks, len(q)), blocks)
+    states = unfold(backtrack(choose, blocks, len(q)), blocks).astype(int)
     log_joint = _log_joint(log_q, log_A, ll, states, blocks)
     if log_joint == -np.inf:
         checks.possible("log_likelihood", _filter(q, A, ll, blocks)[1])
@@ -341,7 +342,7 @@ def sample_posterior(
 
     states = backtrack(choose, blocks, len(q), n_samples)
     states = states.reshape(len(states), n_samples, -1)
-    return np.ascontiguousarray(unfold(states, blocks).T)
+    return np.ascontiguousarray(unfold(states, blocks).T, dtype=int)
 
 
 @_quiet
@@ -402,15 +403,19 @@ def _smooth_products(
     R = None if P is None else _right(A, b, exact, blocks)
     if P is None or R is None:
         return None
-    log_evidence, transitions, smallest = log_scale.sum(), np.zeros_like(A), 1.0
+    log_evidence, transitions = log_scale.sum(), np.zeros_like(A)
+    smallest = smallest_total = 1.0
     last = ahead = np.zeros_like(P[0])  # the filter at the last step; b R / c at the step ahead
     for i in reversed(_slices(b)):
         p, f, h = P[i], P[i] * b[i], b[i] * R[i]
         scale, totals = p.sum(axis=1), f.sum(axis=1)
         gamma = np.multiply(p, h, out=p)  # takes the place of P
         c = gamma.sum(axis=1)
-        smallest = np.minimum(smallest, (np.minimum(totals, c) / scale).min())  # NaN stays NaN
-        log_evidence += np.log(totals / scale).sum()
+        smallest = np.minimum(smallest, (c / scale).min())  # NaN stays NaN
+        total = totals / scale
+        smallest_total = np.minimum(smallest_total, total.min())
+        by_four = np.arange(0, len(total), 4)  # a logarithm takes longer than a product
+        log_evidence += np.log(np.multiply.reduceat(total, by_four)).sum()
         weight = np.where(_padding(i, blocks), 0.0, 1 / c)
         gamma *= weight[:, None]
         # xi_t is f_{t-1} / totals_{t-1} times b_t R_t / c_t: all but one factor on the right
@@ -423,7 +428,7 @@ def _smooth_products(
         ahead = h[0]
         if i.stop == len(b):
             last = f_end
-    if not smallest > SMALLEST:
+    if not (smallest > SMALLEST and smallest_total > SMALLEST**0.25):
         return None
     links = np.flatnonzero(~blocks.ends)
     transitions += last[:, links] @ ahead[:, links + 1].T
@@ -442,8 +447,8 @@ def _likelihoods(ll: np.ndarray, blocks: Blocks) -> tuple[np.ndarray, np.ndarray
         largest = b[i].max(axis=1)
         largest[largest == -np.inf] = 0.0
         b[i] -= largest[:, None]
-        if exact and b[i].min() < np.log(SMALLEST):
-            exact = bool((b[i][b[i] < np.log(SMALLEST)] == -np.inf).all())
+        if exact and b[i].min() < LOG_SMALLEST:
+            exact = bool((b[i][b[i] < LOG_SMALLEST] == -np.inf).all())
         np.exp(b[i], out=b[i])
         log_scale[i] = largest
     return b, log_scale, exact
@@ -577,13 +582,14 @@ def _log_joint(
     """Log joint ln p(x, s), summed over the sequences."""
     T, N = ll.shape
     moves = states[:-1] * N + states[1:]
-    if len(blocks.first) > 1:
-        moves = np.delete(moves, blocks.first[1:] - 1)
     counts = np.bincount(moves, minlength=N * N)
+    counts -= np.bincount(moves[blocks.first[1:] - 1], minlength=N * N)  # to another sequence
     log_prior = log_q[states[blocks.first]].sum() + counts[counts > 0] @ log_A.ravel()[counts > 0]
     order = "F" if ll.flags.f_contiguous else "C"  # as it lies in memory, or ravel copies
     down, across = (1, T) if order == "F" else (N, 1)
-    return float(log_prior + ll.ravel(order)[down * np.arange(T) + across * states].sum())
+    cells = across * states
+    cells += np.arange(0, down * T, down)
+    return float(log_prior + ll.ravel(order)[cells].sum())
 
 
 def _arguments(
