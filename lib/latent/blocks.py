@@ -370,7 +370,7 @@ def backtrack(
     ends = np.tile(blocks.ends, n_paths)
     fresh = grouped(np.tile(blocks.last, n_paths), ends)
     linked = np.flatnonzero(~ends)
-    states = np.empty((L, len(ends)), np.min_scalar_type(n_states))
+    states = np.empty((L, len(ends)), np.min_scalar_type(-n_states))
     guess = choose(L - 1, None, slice(None))
     _walk(choose, states, guess, fresh)
     if not len(linked):
