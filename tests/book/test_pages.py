@@ -11,7 +11,8 @@ PHONE = {"width": 390, "height": 844}
 SCROLL = """async () => {
   for (let y = 0; y < document.documentElement.scrollHeight; y += innerHeight) {
     scrollTo(0, y);
-    await new Promise((done) => setTimeout(done, 40));
+    // a frame at each place, in which the widgets near it notice that they are
+    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
   }
 }"""
 ARRIVED = """() => document.fonts.status === "loaded"
