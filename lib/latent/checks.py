@@ -140,10 +140,7 @@ def covariance(name: str, value: object, shape: str = "D D", **sizes: int) -> np
 
 def positive(name: str, value: object) -> float:
     """Return `value` as a finite number above zero."""
-    value = float(array(name, value, ""))
-    if value <= 0:
-        raise ValueError(f"{name} must be above zero, got {value}")
-    return value
+    return float(above_zero(name, value, ""))
 
 
 def at_least_zero(name: str, value: object) -> float:
@@ -246,6 +243,14 @@ def lengths(value: object, T: int) -> np.ndarray:
             f"lengths must sum to the number of rows of log_likelihood, {T}, got {value.sum()}"
         )
     return value
+
+
+def same_shape(name: str, value: np.ndarray, other_name: str, other: np.ndarray) -> None:
+    """Check that an array has the shape of another one."""
+    if value.shape != other.shape:
+        raise ValueError(
+            f"{name} must have the shape of {other_name}, {other.shape}, got {value.shape}"
+        )
 
 
 def _floats(

@@ -21,7 +21,7 @@ import scipy.linalg
 from scipy.special import entr
 
 from latent import checks
-from latent.fitting import elbo
+from latent.fitting import elbo, weighted_sum
 from latent.shapes import Float, Real
 
 
@@ -189,8 +189,7 @@ def elbo_forms(
     log_prior = checks.log_likelihoods("log_prior", log_prior, "... K")
     log_likelihood = checks.log_likelihoods("log_likelihood", log_likelihood, "... K")
     for name, value in (("log_prior", log_prior), ("log_likelihood", log_likelihood)):
-        if value.shape != q.shape:
-            raise ValueError(f"{name} must have the shape of q, {q.shape}, got {value.shape}")
+        checks.same_shape(name, value, "q", q)
     checks.sums_to_one("exp(log_prior)", np.exp(log_prior))
     log_joint = log_prior + log_likelihood
     log_evidence = np.logaddexp.reduce(log_joint, axis=-1, keepdims=True)
@@ -200,18 +199,13 @@ def elbo_forms(
             "or the evidence is zero and there is no posterior"
         )
     return ElboForms(
-        expected_log_joint=_expectation(q, log_joint),
+        expected_log_joint=weighted_sum(q, log_joint),
         entropy=float(entr(q).sum()),
         log_evidence=float(log_evidence.sum()),
         kl_posterior=_kl(q, log_joint - log_evidence),
-        expected_log_likelihood=_expectation(q, log_likelihood),
+        expected_log_likelihood=weighted_sum(q, log_likelihood),
         kl_prior=_kl(q, log_prior),
     )
-
-
-def _expectation(q: np.ndarray, values: np.ndarray) -> float:
-    some = q > 0  # what has no weight does not count, even if it is infinite
-    return float((q[some] * values[some]).sum())
 
 
 def _kl(q: np.ndarray, log_p: np.ndarray) -> float:

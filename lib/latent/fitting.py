@@ -218,9 +218,27 @@ def elbo(q: Real[np.ndarray, "*rows K"], log_joint: Float[np.ndarray, "*rows K"]
     """
     q = checks.probabilities("q", q, "... K")
     log_joint = checks.log_likelihoods("log_joint", log_joint, "... K")
-    _same_shape("log_joint", log_joint, "q", q)
-    some = q > 0
-    return float((q[some] * log_joint[some]).sum() + entr(q).sum())
+    checks.same_shape("log_joint", log_joint, "q", q)
+    return weighted_sum(q, log_joint) + float(entr(q).sum())
+
+
+def weighted_sum(weights: Real[np.ndarray, "*shape"], values: Float[np.ndarray, "*shape"]) -> float:
+    """Sum of weights times logarithms of probabilities, with 0 ln 0 = 0.
+
+    Parameters
+    ----------
+    weights : array
+        Probabilities or expected counts, not negative.
+    values : array of the same shape
+        The logarithms; what has no weight does not count, even if it is -inf.
+
+    Returns
+    -------
+    float
+        The sum.
+    """
+    some = weights > 0
+    return float((weights[some] * values[some]).sum())
 
 
 def kl(q: Real[np.ndarray, "*rows K"], p: Real[np.ndarray, "*rows K"]) -> float:
@@ -247,7 +265,7 @@ def kl(q: Real[np.ndarray, "*rows K"], p: Real[np.ndarray, "*rows K"]) -> float:
     """
     q = checks.probabilities("q", q, "... K")
     p = checks.probabilities("p", p, "... K")
-    _same_shape("p", p, "q", q)
+    checks.same_shape("p", p, "q", q)
     # Rounding can carry the sum of a pair of equal distributions just below zero.
     return max(0.0, float(rel_entr(q, p).sum()))
 
@@ -259,10 +277,3 @@ def _finite(log_evidence: float, iteration: int) -> float:
             "the model must give the data a probability above zero"
         )
     return float(log_evidence)
-
-
-def _same_shape(name: str, value: np.ndarray, other_name: str, other: np.ndarray) -> None:
-    if value.shape != other.shape:
-        raise ValueError(
-            f"{name} must have the shape of {other_name}, {other.shape}, got {value.shape}"
-        )

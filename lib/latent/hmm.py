@@ -213,7 +213,7 @@ class HMM:
             If `x` does not fit the emission.
         """
         data = self.sequences(x)
-        return scan.log_evidence(*self._chain(data), data.cuts)
+        return scan.log_evidence(*self._chain(data), data.lengths)
 
     def posterior(self, x: Data | Sequences) -> Posterior:
         """E-step: gamma_{i,t} = p(S_t = i | x) and the sums over t of xi_{i,j,t}.
@@ -267,7 +267,7 @@ class HMM:
         Lecture 5.
         """
         data = self.sequences(x)
-        path = scan.viterbi(*self._chain(data), data.cuts)
+        path = scan.viterbi(*self._chain(data), data.lengths)
         return path._replace(states=data.divide(np.asarray(path.states)))
 
     def sample_posterior(
@@ -296,7 +296,7 @@ class HMM:
             not a generator.
         """
         data = self.sequences(x)
-        paths = scan.sample_posterior(*self._chain(data), n_samples, rng, data.cuts)
+        paths = scan.sample_posterior(*self._chain(data), n_samples, rng, data.lengths)
         return data.divide(paths, axis=1)
 
     def m_step(self, x: Data | Sequences, posterior: Posterior) -> "HMM":

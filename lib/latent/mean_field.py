@@ -25,7 +25,7 @@ from scipy.special import entr, softmax
 
 from latent import checks, scan
 from latent.chain import Posterior
-from latent.fitting import Fit, em
+from latent.fitting import Fit, em, weighted_sum
 from latent.hmm import HMM
 from latent.sequences import Data
 from latent.shapes import Float, Int, Real
@@ -197,7 +197,8 @@ def _bound(
     single: np.ndarray, log_transition: np.ndarray, joined: np.ndarray, q: np.ndarray
 ) -> float:
     """L(q, lambda), with 0 ln 0 = 0."""
-    return _sum(q, single) + _sum(_moves(q, joined), log_transition) + float(entr(q).sum())
+    moves = weighted_sum(_moves(q, joined), log_transition)
+    return weighted_sum(q, single) + moves + float(entr(q).sum())
 
 
 def _moves(q: np.ndarray, joined: np.ndarray) -> np.ndarray:
@@ -210,12 +211,6 @@ def _expected(q: np.ndarray, log_p: np.ndarray) -> np.ndarray:
     impossible = np.isneginf(log_p)
     expected = q @ np.where(impossible, 0.0, log_p)
     return np.where((q > 0) @ impossible, -np.inf, expected)
-
-
-def _sum(weight: np.ndarray, log_p: np.ndarray) -> float:
-    """Sum of weight times ln p, with 0 ln 0 = 0."""
-    some = weight > 0
-    return float(weight[some] @ log_p[some])
 
 
 def _some_state_left(log_q: np.ndarray, first: int) -> None:

@@ -30,6 +30,7 @@ from scipy.special import softmax
 from latent import checks
 from latent.clustering import kmeans_plus_plus
 from latent.emissions import Gaussian, Sample, clip_eigenvalues
+from latent.emissions.gaussian import data_covariance
 from latent.fitting import Fit, best_of, em
 from latent.shapes import Float, Real
 
@@ -297,7 +298,7 @@ class GMM:
             raise ValueError("x must have at least one row that is not missing")
         x = x[observed]
         K = checks.n_groups("n_components", n_components, x)
-        covariance = clip_eigenvalues(np.atleast_2d(np.cov(x.T, bias=True)), floor)
+        covariance = data_covariance(x, floor)
         return cls(np.full(K, 1 / K), kmeans_plus_plus(x, K, rng), np.stack([covariance] * K))
 
     @classmethod

@@ -44,14 +44,9 @@ class Sequences(NamedTuple):
     blocks: Blocks
 
     @property
-    def cuts(self) -> Int[np.ndarray, " n_sequences"] | None:
-        """Lengths as `latent.scan` takes them: None for one sequence."""
-        return self.lengths if len(self.lengths) > 1 else None
-
-    @property
     def starts(self) -> Int[np.ndarray, " n_sequences"]:
         """Row of the first step of each sequence."""
-        return np.cumsum(self.lengths) - self.lengths
+        return self.blocks.first
 
     @property
     def ends(self) -> Int[np.ndarray, " n_sequences"]:
