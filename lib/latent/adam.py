@@ -1,0 +1,194 @@
+"""Adam: steps whose size adapts to each parameter.
+
+Lecture 6. The gradient g_t of a batch is a noisy estimate. Adam keeps running means of it and of
+its square,
+
+    m_t = b1 m_{t-1} + (1 - b1) g_t,
+    v_t = b2 v_{t-1} + (1 - b2) g_t^2,
+
+which start at zero and are therefore too small by the factors 1 - b1^t and 1 - b2^t. The step is
+
+    theta_t = theta_{t-1} - rate  m_t / (1 - b1^t) / (sqrt(v_t / (1 - b2^t)) + eps).
+
+All parameters lie in one vector theta, so that a step is a few operations on long vectors.
+Kingma and Ba (2015).
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from latent import checks
+from latent.autodiff import Tensor
+from latent.memory import keep_freed_memory
+
+
+@dataclass(frozen=True)
+class Adam:
+    """The rule of a step for models with `parameters` and `loss(p, batch, rng)`.
+
+    Parameters
+    ----------
+    b1, b2 : float
+        How much of the running means of the gradient and of its square is kept, from 0 up to 1.
+    eps : float
+        Added to the root, above zero.
+    clip : float or None
+        Largest norm of the gradient; a longer one is shortened to it.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its range.
+    """
+
+    b1: float = 0.9
+    b2: float = 0.999
+    eps: float = 1e-8
+    clip: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("b1", "b2"):
+            if not 0 <= checks.at_least_zero(name, getattr(self, name)) < 1:
+                raise ValueError(f"{name} must be from 0 up to 1, got {getattr(self, name)}")
+        checks.positive("eps", self.eps)
+        if self.clip is not None:
+            checks.positive("clip", self.clip)
+
+    def start(self, model: Any) -> dict[str, np.ndarray]:
+        """Return the parameters as one vector, and the running means at zero.
+
+        Parameters
+        ----------
+        model
+            With `parameters`, a dict of arrays of floats by name.
+
+        Returns
+        -------
+        dict of arrays
+            `theta`, `m` and `v` (n,), and `t`, the number of steps so far.
+
+        Raises
+        ------
+        ValueError
+            If the model has no parameters, or they are not floats of one precision.
+        """
+        dtypes = {value.dtype for value in model.parameters.values()}
+        if len(dtypes) != 1 or dtypes.pop().kind != "f":
+            raise ValueError("parameters must be arrays of floats, all of one precision")
+        keep_freed_memory()  # a step makes and frees the same large arrays as the one before
+        theta = np.concatenate([value.ravel() for value in model.parameters.values()])
+        zeros = np.zeros_like(theta)
+        return {"theta": theta, "m": zeros, "v": zeros.copy(), "t": np.zeros((), int)}
+
+    def step(
+        self,
+        model: Any,
+        state: dict[str, np.ndarray],
+        batch: Any,
+        rate: float,
+        rng: np.random.Generator,
+    ) -> float:
+        """Compute the gradient of the loss and move the parameters.
+
+        Parameters
+        ----------
+        model
+            With `loss(p, batch, rng)`, a Tensor.
+        state : dict of arrays
+            As from `start`; changed in place.
+        batch
+            The data.
+        rate : float
+            Learning rate.
+        rng : numpy.random.Generator
+            Passed on to `loss`.
+
+        Returns
+        -------
+        float
+            The loss before the step.
+
+        Raises
+        ------
+        FloatingPointError
+            If the gradient is not finite; the state is as before.
+        """
+        theta, m, v, t = (state[name] for name in ("theta", "m", "v", "t"))
+        p = {name: Tensor(value) for name, value in views(theta, model.parameters).items()}
+        loss = model.loss(p, batch, rng)
+        if not np.isfinite(loss.data):
+            return float(loss)  # `train` says what to do
+        loss.backward()
+        g = np.concatenate([_gradient(tensor).ravel() for tensor in p.values()])
+        norm = float(np.sqrt(g @ g))
+        if not np.isfinite(norm):
+            raise FloatingPointError(
+                f"the gradient is not finite in step {int(t)}: lower the rate, clip the gradient, "
+                "or look for a logarithm or a root of zero"
+            )
+        if self.clip is not None and norm > self.clip:
+            g *= self.clip / norm
+        t += 1
+        m *= self.b1
+        m += (1 - self.b1) * g
+        v *= self.b2
+        g *= g
+        g *= 1 - self.b2
+        v += g
+        root = np.sqrt(v, out=g)
+        root *= 1 / np.sqrt(1 - self.b2**t)
+        root += self.eps
+        np.divide(m, root, out=root)
+        root *= rate / (1 - self.b1**t)
+        theta -= root
+        return float(loss)
+
+    def finish(self, model: Any, state: dict[str, np.ndarray]) -> Any:
+        """Return the model with the parameters of the state.
+
+        Parameters
+        ----------
+        model
+            A frozen dataclass with a field `parameters`.
+        state : dict of arrays
+            As from `start`.
+
+        Returns
+        -------
+        model
+            A copy with new parameters.
+        """
+        parameters = views(state["theta"].copy(), model.parameters)
+        return dataclasses.replace(model, parameters=parameters)
+
+
+def views(theta: np.ndarray, like: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the parts of a vector under the names and with the shapes of the parameters.
+
+    Parameters
+    ----------
+    theta : array (n,)
+        All parameters, one behind the other.
+    like : mapping of arrays
+        Names and shapes; their sizes add up to n.
+
+    Returns
+    -------
+    dict of arrays
+        Views: what is changed in them changes in `theta`.
+    """
+    ends = np.cumsum([value.size for value in like.values()])
+    parts = np.split(theta, ends[:-1])
+    return {
+        name: part.reshape(value.shape)
+        for (name, value), part in zip(like.items(), parts, strict=True)
+    }
+
+
+def _gradient(leaf: Tensor) -> np.ndarray:
+    """Return the gradient of a leaf, zero if the loss does not depend on it."""
+    return np.zeros_like(leaf.data) if leaf.grad is None else leaf.grad
