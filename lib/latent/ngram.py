@@ -180,10 +180,10 @@ class NGram:
     def _number(
         self, level: Level, context: Int[np.ndarray, " #T"], s: Int[np.ndarray, " T"]
     ) -> Int[np.ndarray, " T"]:
-        """Number of the k-gram u s, or -1 if it was never seen (as is any whose u was not)."""
-        code = context * self.n_symbols + s
+        """Number of the k-gram u s, or -1 if it was never seen."""
+        code = context * self.n_symbols + s  # below 0, and so in no list, if u was never seen
         place = np.minimum(np.searchsorted(level.codes, code), len(level.codes) - 1)
-        return np.where((level.codes[place] == code) & (context >= 0), place, -1)
+        return np.where(level.codes[place] == code, place, -1)
 
 
 def witten_bell(x: Int[np.ndarray, " T"], n_symbols: int, order: int) -> NGram:

@@ -107,6 +107,18 @@ def test_kneser_ney_estimates_the_discounts_of_each_order():
         assert_allclose(model.probabilities(np.array(u)), expected, rtol=1e-12)
 
 
+@pytest.mark.parametrize("n", [(5, 1, 1, 5), (0, 3, 2, 1), (9, 4, 2, 1), (3, 2, 0, 1)])
+def test_kneser_ney_falls_back_on_fixed_discounts_only_where_estimates_are_out_of_range(n):
+    # n[j - 1] symbols that occur j times
+    counts = np.repeat([1, 2, 3, 4], n)
+    x = np.repeat(np.arange(len(counts)), counts)
+    D = slow_discounts(Counter(x.tolist()))
+    assert (D == [0, 0.5, 1, 1.5]) == (n != (9, 4, 2, 1))
+    off = np.array(D)[np.minimum(counts, 3)]
+    expected = (counts - off + off.sum() / len(counts)) / len(x)
+    assert_allclose(kneser_ney(x, len(counts), 1).probabilities(x), expected)
+
+
 def test_witten_bell_by_hand():
     # counts (2, 1): p(0) = (2 + 2/2) / 5; 0 is followed by 0 and by 1, and 1 by nothing
     model = witten_bell(np.array([0, 0, 1]), 2, 2)
