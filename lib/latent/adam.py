@@ -15,6 +15,7 @@ Kingma and Ba (2015).
 """
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -139,12 +140,12 @@ class Adam:
         g *= g
         g *= 1 - self.b2
         v += g
+        small = math.sqrt(1 - self.b2 ** int(t))  # numerator and denominator are multiplied by it
         root = np.sqrt(v, out=g)
-        root *= 1 / np.sqrt(1 - self.b2**t)
-        root += self.eps
-        np.divide(m, root, out=root)
-        root *= rate / (1 - self.b1**t)
-        theta -= root
+        root += self.eps * small
+        step = np.divide(m, root, out=root)
+        step *= rate * small / (1 - self.b1 ** int(t))
+        theta -= step
         return float(loss)
 
     def finish(self, model: Any, state: dict[str, np.ndarray]) -> Any:

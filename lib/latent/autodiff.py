@@ -16,14 +16,16 @@ The order of this file is the order of reading: the tape (`Tensor`, `record`, `b
 primitives, a line for each derivative. Speelpenning (1980); Griewank and Walther (2008), chapter 3.
 """
 
+import math
 from collections.abc import Callable, Sequence
-from typing import Union
+from typing import Any, Union
 
 import numpy as np
 from scipy.special import expit
 
-Pull = Callable[[np.ndarray], np.ndarray]  # from dl/dy to dl/dx
-Operand = Union["Tensor", np.ndarray, float]
+Array = np.ndarray | np.floating  # a sum of all entries is a scalar of NumPy
+Pull = Callable[[np.ndarray], Array]  # from dl/dy to dl/dx
+Operand = Union["Tensor", np.ndarray, np.floating, float, int]
 Axis = int | tuple[int, ...] | None
 
 
@@ -88,7 +90,7 @@ class Tensor:
             )
         if not self.tracked:
             raise ValueError("the loss depends on no Tensor that could take a gradient")
-        grads = {self: np.ones_like(self.data)}
+        grads: dict[Tensor, np.ndarray] = {self: np.ones_like(self.data)}
         for y in reversed(_in_order_of_computation(self)):
             g = grads.pop(y)
             if not y._edges:
@@ -120,8 +122,8 @@ class Tensor:
     def __neg__(self) -> "Tensor":
         return record(-self.data, (self, lambda g: -g))
 
-    def __pow__(self, p: float) -> "Tensor":
-        if isinstance(p, Tensor) or not np.isscalar(p):
+    def __pow__(self, p: int | float) -> "Tensor":
+        if not isinstance(p, (int, float)):
             raise ValueError(f"the exponent must be a number, got {type(p).__name__}")
         x, p = self.data, float(p)
         return record(x**p, (self, lambda g: g * (p * x ** (p - 1))))
@@ -191,7 +193,8 @@ class Tensor:
             Of the same shape.
         """
         x = self.data
-        return record(np.logaddexp(x, x.dtype.type(0)), (self, lambda g: g * expit(x)))
+        y = np.log(1 + np.exp(-np.abs(x)))  # no overflow, and faster than logaddexp
+        return record(y + np.maximum(x, 0), (self, lambda g: g * expit(x)))
 
     def relu(self) -> "Tensor":
         """Return max(x, 0); its derivative is 1 above zero, and taken as 0 at zero.
@@ -316,7 +319,7 @@ class Tensor:
         value = self.data.swapaxes(first, second)
         return record(value, (self, lambda g: g.swapaxes(first, second)))
 
-    def __getitem__(self, index: object) -> "Tensor":
+    def __getitem__(self, index: Any) -> "Tensor":
         x = self.data
 
         def pull(g: np.ndarray) -> np.ndarray:
@@ -357,7 +360,7 @@ class Tensor:
         return f"Tensor({np.array2string(self.data, threshold=20, separator=', ')})"
 
 
-def record(value: np.ndarray, *edges: tuple[object, Pull]) -> Tensor:
+def record(value: Array, *edges: tuple[object, Pull]) -> Tensor:
     """Write the result of a primitive on the tape.
 
     Parameters
@@ -378,7 +381,8 @@ def record(value: np.ndarray, *edges: tuple[object, Pull]) -> Tensor:
     -----
     Lecture 6. With this function a user adds a primitive: value, and a line for each derivative.
     """
-    y = Tensor(value)
+    y = object.__new__(Tensor)
+    y.data, y.grad = np.asarray(value), None
     y._edges = tuple((x, pull) for x, pull in edges if isinstance(x, Tensor) and x.tracked)
     y.tracked = bool(y._edges)
     return y
@@ -453,7 +457,7 @@ def _product(left: object, right: object, x: np.ndarray, w: np.ndarray) -> Tenso
             "of the first must be as long as the last but one of the second"
         )
     if w.ndim == 2:  # one matrix for all rows: one large product is faster than many small ones
-        rows = x.reshape(-1, x.shape[-1]) if x.size else x.reshape(0, x.shape[-1])
+        rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
         value = (rows @ w).reshape(*x.shape[:-1], w.shape[-1])
 
         def pull_x(g: np.ndarray) -> np.ndarray:
@@ -471,16 +475,19 @@ def _product(left: object, right: object, x: np.ndarray, w: np.ndarray) -> Tenso
     )
 
 
-def _sum_to(x: np.ndarray, g: np.ndarray) -> np.ndarray:
+def _sum_to(x: np.ndarray, g: Array) -> np.ndarray:
     """Sum a gradient over the axes along which x was repeated, and give it the precision of x."""
     if g.shape != x.shape:
-        g = g.sum(axis=tuple(range(g.ndim - x.ndim)))
+        rows = math.prod(g.shape[: g.ndim - x.ndim])
+        kept = g.shape[g.ndim - x.ndim :]
+        if g.ndim > x.ndim:  # a product is faster than a sum
+            g = (np.ones(rows, g.dtype) @ g.reshape(rows, math.prod(kept))).reshape(kept)
         repeated = tuple(i for i, (n, m) in enumerate(zip(x.shape, g.shape, strict=True)) if n != m)
         g = g.sum(axis=repeated, keepdims=True)
-    return g.astype(x.dtype, copy=False)
+    return np.asarray(g, x.dtype)
 
 
-def _apply(operation: np.ufunc, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def _apply(operation: np.ufunc, x: np.ndarray, y: np.ndarray) -> Array:
     try:
         return operation(x, y)
     except ValueError:
