@@ -4,7 +4,9 @@ Functions take and return arrays; models are frozen dataclasses; results are nam
 randomness comes in as a `numpy.random.Generator` called `rng`.
 """
 
-from latent import chain, data, fisher, lagrange, scan, sign_switching
+from latent import chain, data, fisher, fused, lagrange, scan, schedules, sign_switching
+from latent.adam import Adam
+from latent.autodiff import Tensor, concatenate, record, stop_gradient
 from latent.baum_welch import baum_welch
 from latent.bayes import (
     Coin,
@@ -42,16 +44,22 @@ from latent.lagrange import simplex_mle
 from latent.mean_field import MeanField, mean_field, variational_em
 from latent.mixtures import GMM
 from latent.monte_carlo import monte_carlo_em
+from latent.ngram import NGram, kneser_ney, witten_bell
 from latent.order_m import SuperChain, order_m
 from latent.ppca import PPCA, Latent, LatentSample
 from latent.scan import backward, forward, log_evidence, pairwise, sample_posterior, smooth, viterbi
 from latent.score import Score, score
+from latent.storage import load, save
+from latent.text import Alphabet, hold_out, words
+from latent.training import Optimiser, Trained, minibatches, train
 from latent.variational_gmm import GMMPrior, VariationalGMM
 
 __all__ = [
     "GMM",
     "HMM",
     "PPCA",
+    "Adam",
+    "Alphabet",
     "Backward",
     "Categorical",
     "Coin",
@@ -66,15 +74,19 @@ __all__ = [
     "Latent",
     "LatentSample",
     "MeanField",
+    "NGram",
     "NormalGamma",
     "NormalGammaSample",
     "NormalMeanField",
+    "Optimiser",
     "Path",
     "Poisson",
     "Posterior",
     "Sample",
     "Score",
     "SuperChain",
+    "Tensor",
+    "Trained",
     "VariationalGMM",
     "assign",
     "backward",
@@ -86,6 +98,7 @@ __all__ = [
     "cavi_normal",
     "chain",
     "cluster_means",
+    "concatenate",
     "data",
     "distortion",
     "elbo",
@@ -94,7 +107,9 @@ __all__ = [
     "fisher",
     "fisher_information",
     "forward",
+    "fused",
     "hard_em",
+    "hold_out",
     "jeffreys",
     "jeffreys_posterior",
     "kl",
@@ -103,21 +118,31 @@ __all__ = [
     "kmeans",
     "kmeans_from",
     "kmeans_plus_plus",
+    "kneser_ney",
     "lagrange",
+    "load",
     "log_evidence",
     "match_statistics",
     "mean_field",
+    "minibatches",
     "monte_carlo_em",
     "order_m",
     "pairwise",
+    "record",
     "sample_posterior",
+    "save",
     "scan",
+    "schedules",
     "score",
     "sign_switching",
     "simplex_mle",
     "smooth",
     "state_marginals",
     "stationary",
+    "stop_gradient",
+    "train",
     "variational_em",
     "viterbi",
+    "witten_bell",
+    "words",
 ]

@@ -162,6 +162,11 @@ class Adam:
         -------
         model
             A copy with new parameters.
+
+        Raises
+        ------
+        KeyError
+            If the state is not Adam's.
         """
         parameters = views(state["theta"].copy(), model.parameters)
         return dataclasses.replace(model, parameters=parameters)
@@ -181,6 +186,11 @@ def views(theta: np.ndarray, like: Mapping[str, np.ndarray]) -> dict[str, np.nda
     -------
     dict of arrays
         Views: what is changed in them changes in `theta`.
+
+    Raises
+    ------
+    ValueError
+        If the sizes do not add up to n.
     """
     ends = np.cumsum([value.size for value in like.values()])
     parts = np.split(theta, ends[:-1])

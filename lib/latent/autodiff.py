@@ -230,6 +230,11 @@ class Tensor:
         -------
         Tensor
             The sums.
+
+        Raises
+        ------
+        ValueError
+            If there is no such axis.
         """
         x = self.data
         kept = x.sum(axis=axis, keepdims=True)
@@ -254,7 +259,7 @@ class Tensor:
         Raises
         ------
         ValueError
-            If there is nothing to average.
+            If there is no such axis, or nothing to average.
         """
         total = self.sum(axis, keepdims=keepdims)
         if not self.data.size:
@@ -315,6 +320,11 @@ class Tensor:
         -------
         Tensor
             With both exchanged.
+
+        Raises
+        ------
+        ValueError
+            If there is no such axis.
         """
         value = self.data.swapaxes(first, second)
         return record(value, (self, lambda g: g.swapaxes(first, second)))
@@ -377,6 +387,11 @@ def record(value: Array, *edges: tuple[object, Pull]) -> Tensor:
     Tensor
         y, linked with its operands.
 
+    Raises
+    ------
+    ValueError, TypeError
+        If an edge is no pair.
+
     Notes
     -----
     Lecture 6. With this function a user adds a primitive: value, and a line for each derivative.
@@ -401,10 +416,17 @@ def stop_gradient(x: Tensor) -> Tensor:
     Tensor
         sg[x]: equal to x, with derivative zero.
 
+    Raises
+    ------
+    ValueError
+        If `x` is no Tensor.
+
     Notes
     -----
     Lecture 7, VQ-VAE: x + sg[y - x] has the value of y and the gradient of x (straight-through).
     """
+    if not isinstance(x, Tensor):
+        raise ValueError(f"x must be a Tensor, got {type(x).__name__}")
     return record(x.data)
 
 

@@ -217,6 +217,11 @@ def gelu(x: Tensor) -> Tensor:
     Tensor
         Of the same shape.
 
+    Raises
+    ------
+    AttributeError
+        If `x` is no Tensor.
+
     Notes
     -----
     Lecture 6, the feed-forward layer. Hendrycks and Gimpel (2016): c = sqrt(2 / pi), a = 0.044715.

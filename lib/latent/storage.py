@@ -134,11 +134,12 @@ def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
     FileNotFoundError
         If there is no such file.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
+    with Path(path).open("rb") as stream:
+        try:
+            file = np.load(stream, allow_pickle=False)
             return {name: file[name] for name in file.files}
-    except (zipfile.BadZipFile, ValueError, EOFError, AttributeError) as error:
-        raise ValueError(f"{path} must be an .npz file of numbers and text: {error}") from None
+        except (zipfile.BadZipFile, ValueError, EOFError, AttributeError) as error:
+            raise ValueError(f"{path} must be an .npz file of numbers and text: {error}") from None
 
 
 def _fields(kind: type) -> list[str]:

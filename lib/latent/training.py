@@ -13,7 +13,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -25,6 +25,7 @@ Batch = Any
 Model = TypeVar("Model")
 
 
+@runtime_checkable
 class Optimiser(Protocol):
     """A rule for a step: how a batch changes the arrays of a training."""
 

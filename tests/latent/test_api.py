@@ -11,7 +11,16 @@ import pytest
 
 import latent
 
-MODULES = [latent.chain, latent.data, latent.fisher, latent.lagrange, latent.sign_switching]
+MODULES = [
+    latent.chain,
+    latent.data,
+    latent.fisher,
+    latent.fused,
+    latent.lagrange,
+    latent.schedules,
+    latent.sign_switching,
+]
+PROTOCOLS = (latent.Emission, latent.Optimiser)
 CALLABLES = {
     f"{owner.__name__}.{name}": member
     for owner in (latent, *MODULES)
@@ -22,7 +31,7 @@ CLASSES = [m for owner in (latent, *MODULES) for m in vars(owner).values() if in
 METHODS = {
     f"{model.__name__}.{name}": getattr(model, name)
     for model in CLASSES
-    if model.__module__.startswith("latent") and model is not latent.Emission
+    if model.__module__.startswith("latent") and model not in PROTOCOLS
     for name, member in vars(model).items()
     if name[0] != "_" and isinstance(member, (types.FunctionType, classmethod, staticmethod))
 }

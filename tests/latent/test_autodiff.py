@@ -302,6 +302,9 @@ def test_a_tensor_tells_what_an_array_tells():
         (lambda: stop_gradient(Tensor(np.ones(1))).backward(), "depends on no Tensor"),
         (lambda: Tensor(np.ones((0, 3))).mean(), "at least one entry"),
         (lambda: Tensor(np.ones(4)).reshape(3), "reshape"),
+        (lambda: stop_gradient(np.ones(2)), "x must be a Tensor, got ndarray"),
+        (lambda: Tensor(np.ones(2)).sum(1), "axis 1 is out of bounds"),
+        (lambda: Tensor(np.ones(2)).swapaxes(0, 1), "out of bounds"),
         (lambda: concatenate([]), "parts must have at least one"),
     ],
 )
