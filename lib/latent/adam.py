@@ -17,6 +17,7 @@ Kingma and Ba (2015).
 import dataclasses
 import math
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +40,9 @@ class Adam:
         Added to the root, above zero.
     clip : float or None
         Largest norm of the gradient; a longer one is shortened to it.
+    workers : int
+        Number of threads. Each takes its part of the rows of the batch, which is then a tuple of
+        arrays, and the loss must be a mean over rows. BLAS should use one thread then.
 
     Raises
     ------
@@ -50,6 +54,7 @@ class Adam:
     b2: float = 0.999
     eps: float = 1e-8
     clip: float | None = None
+    workers: int = 1
 
     def __post_init__(self) -> None:
         for name in ("b1", "b2"):
@@ -58,6 +63,7 @@ class Adam:
         checks.positive("eps", self.eps)
         if self.clip is not None:
             checks.positive("clip", self.clip)
+        checks.whole("workers", self.workers)
 
     def start(self, model: Any) -> dict[str, np.ndarray]:
         """Return the parameters as one vector, and the running means at zero.
@@ -115,16 +121,15 @@ class Adam:
 
         Raises
         ------
+        ValueError
+            If there are several workers and the batch is no tuple of arrays with a row for each.
         FloatingPointError
             If the gradient is not finite; the state is as before.
         """
         theta, m, v, t = (state[name] for name in ("theta", "m", "v", "t"))
-        p = {name: Tensor(value) for name, value in views(theta, model.parameters).items()}
-        loss = model.loss(p, batch, rng)
-        if not np.isfinite(loss.data):
-            return float(loss)  # `train` says what to do
-        loss.backward()
-        g = np.concatenate([_gradient(tensor).ravel() for tensor in p.values()])
+        loss, g = gradient(model, theta, batch, rng, workers=self.workers)
+        if not np.isfinite(loss):
+            return loss  # `train` says what to do
         norm = float(np.sqrt(g @ g))
         if not np.isfinite(norm):
             raise FloatingPointError(
@@ -146,7 +151,7 @@ class Adam:
         step = np.divide(m, root, out=root)
         step *= rate * small / (1 - self.b1 ** int(t))
         theta -= step
-        return float(loss)
+        return loss
 
     def finish(self, model: Any, state: dict[str, np.ndarray]) -> Any:
         """Return the model with the parameters of the state.
@@ -170,6 +175,58 @@ class Adam:
         """
         parameters = views(state["theta"].copy(), model.parameters)
         return dataclasses.replace(model, parameters=parameters)
+
+
+def gradient(
+    model: Any, theta: np.ndarray, batch: Any, rng: np.random.Generator, *, workers: int = 1
+) -> tuple[float, np.ndarray]:
+    """Return the loss of a batch and its gradient.
+
+    The loss is a mean over the rows of the batch. So it is also the mean, weighted by the number of
+    rows, of the losses of the parts of the batch, which several threads compute at the same time:
+    NumPy and BLAS leave Python's lock to the others while they work.
+
+    Parameters
+    ----------
+    model
+        With `parameters`, and `loss(p, batch, rng)`, a Tensor.
+    theta : array (n,)
+        The parameters, one behind the other.
+    batch
+        The data; for several workers a tuple of arrays with as many rows.
+    rng : numpy.random.Generator
+        What `loss` draws from; for several workers, where their seeds come from.
+    workers : int
+        Number of threads.
+
+    Returns
+    -------
+    loss : float
+        At `theta`.
+    g : array (n,)
+        Its gradient, zero for parameters that the loss does not depend on. If the loss is not
+        finite, the gradient is not computed, and is NaN.
+
+    Raises
+    ------
+    ValueError
+        If there are several workers and the batch is no tuple of arrays with a row for each.
+
+    Notes
+    -----
+    Lecture 6, training.
+    """
+    if workers == 1:
+        return _gradient(model, theta, batch, rng)
+    parts = _parts(batch, workers)
+    rngs = [np.random.default_rng(seed) for seed in rng.integers(2**63, size=workers)]
+    with ThreadPoolExecutor(workers) as pool:
+        done = list(pool.map(lambda part, rng: _gradient(model, theta, part, rng), parts, rngs))
+    share = np.array([len(part[0]) for part in parts]) / len(batch[0])
+    g = done[0][1] * theta.dtype.type(share[0])
+    for weight, (_, one) in zip(share[1:], done[1:], strict=True):
+        g += theta.dtype.type(weight) * one
+    return float(share @ [loss for loss, _ in done]), g
 
 
 def views(theta: np.ndarray, like: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -200,6 +257,24 @@ def views(theta: np.ndarray, like: Mapping[str, np.ndarray]) -> dict[str, np.nda
     }
 
 
-def _gradient(leaf: Tensor) -> np.ndarray:
-    """Return the gradient of a leaf, zero if the loss does not depend on it."""
-    return np.zeros_like(leaf.data) if leaf.grad is None else leaf.grad
+def _gradient(
+    model: Any, theta: np.ndarray, batch: Any, rng: np.random.Generator
+) -> tuple[float, np.ndarray]:
+    p = {name: Tensor(value) for name, value in views(theta, model.parameters).items()}
+    loss = model.loss(p, batch, rng)
+    if not np.isfinite(loss.data):
+        return float(loss), np.full_like(theta, np.nan)
+    loss.backward()
+    grads = (np.zeros_like(leaf.data) if leaf.grad is None else leaf.grad for leaf in p.values())
+    return float(loss), np.concatenate([g.ravel() for g in grads])
+
+
+def _parts(batch: Any, workers: int) -> list[tuple[np.ndarray, ...]]:
+    lengths = {len(rows) for rows in batch} if isinstance(batch, tuple) else set()
+    if len(lengths) != 1 or min(lengths) < workers:
+        raise ValueError(
+            f"for {workers} workers a batch must be a tuple of arrays with equally many rows, at "
+            f"least one for each, got {type(batch).__name__} with lengths {sorted(lengths)}"
+        )
+    split = [np.array_split(rows, workers) for rows in batch]
+    return list(zip(*split, strict=True))

@@ -7,6 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from latent import Adam, Trained, minibatches, train
+from latent.adam import gradient
 from latent.storage import read_arrays, write_arrays
 
 
@@ -258,6 +259,34 @@ def test_a_long_gradient_is_shortened():
     assert_allclose(moments(1.0), [0.6, 0.8])
 
 
+@pytest.mark.parametrize("workers", [2, 3])
+def test_threads_share_a_batch(workers):
+    rng = np.random.default_rng(0)
+    model = Line({"w": rng.normal(size=(2, 1)), "b": np.ones(1)}, noise=0.0)
+    theta = np.array([1.0, 2.0, 3.0])
+    loss, g = gradient(model, theta, (X, Y), rng)
+    found_loss, found = gradient(model, theta, (X, Y), rng, workers=workers)
+    assert_allclose(found_loss, loss)
+    assert_allclose(found, g)
+    numeric = [
+        (gradient(model, theta + d, (X, Y), rng)[0] - gradient(model, theta - d, (X, Y), rng)[0])
+        / 2e-6
+        for d in 1e-6 * np.eye(3)
+    ]
+    assert_allclose(g, numeric, rtol=1e-6)
+
+
+def test_threads_give_the_same_numbers_twice():
+    assert_same(fit(optimiser=Adam(workers=2)), fit(optimiser=Adam(workers=2)))
+
+
+def test_threads_need_a_row_each():
+    with pytest.raises(ValueError, match=r"for 2 workers a batch must be a tuple .* lengths \[1\]"):
+        train(START, lambda i: (X[:1], Y[:1]), steps=1, rng=RNG, optimiser=Adam(workers=2))
+    with pytest.raises(ValueError, match=r"got ndarray with lengths \[\]"):
+        train(START, lambda i: X, steps=1, rng=RNG, optimiser=Adam(workers=2))
+
+
 def test_a_parameter_that_the_loss_ignores_stays():
     model = Bowl({"w": np.ones(2), "unused": np.full(3, 7.0)})
     run = train(model, lambda i: np.ones(2), steps=3, rng=np.random.default_rng(0))
@@ -307,6 +336,7 @@ def test_mistakes_are_named(options, message):
         (lambda: Adam(b2=-0.5), "b2 must not be negative"),
         (lambda: Adam(eps=0.0), "eps must be above zero"),
         (lambda: Adam(clip=0.0), "clip must be above zero"),
+        (lambda: Adam(workers=0), "workers must be at least 1"),
     ],
 )
 @pytest.mark.usefixtures("as_users_call")
