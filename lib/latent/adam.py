@@ -41,8 +41,8 @@ class Adam:
     clip : float or None
         Largest norm of the gradient; a longer one is shortened to it.
     workers : int
-        Number of threads. Each takes its part of the rows of the batch, which is then a tuple of
-        arrays, and the loss must be a mean over rows. BLAS should use one thread then.
+        Number of threads. Each takes its part of the rows of the batch, which is then an array or a
+        tuple of arrays, and the loss must be a mean over rows. BLAS should use one thread then.
 
     Raises
     ------
@@ -122,7 +122,7 @@ class Adam:
         Raises
         ------
         ValueError
-            If there are several workers and the batch is no tuple of arrays with a row for each.
+            If there are several workers and the batch has no rows for each of them.
         FloatingPointError
             If the gradient is not finite; the state is as before.
         """
@@ -193,7 +193,7 @@ def gradient(
     theta : array (n,)
         The parameters, one behind the other.
     batch
-        The data; for several workers a tuple of arrays with as many rows.
+        The data; for several workers an array, or a tuple of arrays with equally many rows.
     rng : numpy.random.Generator
         What `loss` draws from; for several workers, where their seeds come from.
     workers : int
@@ -210,7 +210,7 @@ def gradient(
     Raises
     ------
     ValueError
-        If there are several workers and the batch is no tuple of arrays with a row for each.
+        If there are several workers and the batch has no rows for each of them.
 
     Notes
     -----
@@ -218,11 +218,10 @@ def gradient(
     """
     if workers == 1:
         return _gradient(model, theta, batch, rng)
-    parts = _parts(batch, workers)
+    parts, share = _parts(batch, workers)
     rngs = [np.random.default_rng(seed) for seed in rng.integers(2**63, size=workers)]
     with ThreadPoolExecutor(workers) as pool:
         done = list(pool.map(lambda part, rng: _gradient(model, theta, part, rng), parts, rngs))
-    share = np.array([len(part[0]) for part in parts]) / len(batch[0])
     g = done[0][1] * theta.dtype.type(share[0])
     for weight, (_, one) in zip(share[1:], done[1:], strict=True):
         g += theta.dtype.type(weight) * one
@@ -269,12 +268,16 @@ def _gradient(
     return float(loss), np.concatenate([g.ravel() for g in grads])
 
 
-def _parts(batch: Any, workers: int) -> list[tuple[np.ndarray, ...]]:
-    lengths = {len(rows) for rows in batch} if isinstance(batch, tuple) else set()
+def _parts(batch: Any, workers: int) -> tuple[list[Any], np.ndarray]:
+    """Cut a batch into parts of its rows, and tell the share of the rows that each has."""
+    arrays = (batch,) if isinstance(batch, np.ndarray) else batch
+    lengths = {len(rows) for rows in arrays} if isinstance(arrays, tuple) else set()
     if len(lengths) != 1 or min(lengths) < workers:
         raise ValueError(
-            f"for {workers} workers a batch must be a tuple of arrays with equally many rows, at "
-            f"least one for each, got {type(batch).__name__} with lengths {sorted(lengths)}"
+            f"for {workers} workers a batch must be an array, or a tuple of arrays with equally "
+            f"many rows, at least one for each, got {type(batch).__name__} with lengths "
+            f"{sorted(lengths)}"
         )
-    split = [np.array_split(rows, workers) for rows in batch]
-    return list(zip(*split, strict=True))
+    parts = list(zip(*(np.array_split(rows, workers) for rows in arrays), strict=True))
+    share = np.array([len(part[0]) for part in parts]) / len(arrays[0])
+    return (parts if arrays is batch else [part[0] for part in parts]), share

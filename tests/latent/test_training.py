@@ -280,11 +280,23 @@ def test_threads_give_the_same_numbers_twice():
     assert_same(fit(optimiser=Adam(workers=2)), fit(optimiser=Adam(workers=2)))
 
 
+def test_threads_share_a_batch_that_is_one_array():
+    class Mean(Bowl):
+        def loss(self, p, batch, rng):
+            return ((p["w"] - batch) ** 2).mean(0).sum()
+
+    theta, rng = np.ones(2), np.random.default_rng(0)
+    loss, g = gradient(Mean({"w": theta}), theta, X, rng)
+    found_loss, found = gradient(Mean({"w": theta}), theta, X, rng, workers=3)
+    assert_allclose(found_loss, loss)
+    assert_allclose(found, g)
+
+
 def test_threads_need_a_row_each():
-    with pytest.raises(ValueError, match=r"for 2 workers a batch must be a tuple .* lengths \[1\]"):
+    with pytest.raises(ValueError, match=r"for 2 workers a batch must be .* lengths \[1\]"):
         train(START, lambda i: (X[:1], Y[:1]), steps=1, rng=RNG, optimiser=Adam(workers=2))
-    with pytest.raises(ValueError, match=r"got ndarray with lengths \[\]"):
-        train(START, lambda i: X, steps=1, rng=RNG, optimiser=Adam(workers=2))
+    with pytest.raises(ValueError, match=r"got float with lengths \[\]"):
+        train(START, lambda i: 3.0, steps=1, rng=RNG, optimiser=Adam(workers=2))
 
 
 def test_a_parameter_that_the_loss_ignores_stays():
