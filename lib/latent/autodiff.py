@@ -331,17 +331,7 @@ class Tensor:
 
     def __getitem__(self, index: Any) -> "Tensor":
         x = self.data
-
-        def pull(g: np.ndarray) -> np.ndarray:
-            """Each entry gets the sum of the gradients of its copies, none if it was left out."""
-            whole = np.zeros_like(x)
-            if _takes_each_once(index):
-                whole[index] = g
-            else:
-                np.add.at(whole, index, g)
-            return whole
-
-        return record(x[index], (self, pull))
+        return record(x[index], (self, lambda g: _put(g, x, index)))
 
     # ---- what an array can tell
 
@@ -480,21 +470,28 @@ def _product(left: object, right: object, x: np.ndarray, w: np.ndarray) -> Tenso
         )
     if w.ndim == 2:  # one matrix for all rows: one large product is faster than many small ones
         rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
-        value = (rows @ w).reshape(*x.shape[:-1], w.shape[-1])
-
-        def pull_x(g: np.ndarray) -> np.ndarray:
-            return (g.reshape(len(rows), w.shape[1]) @ w.T).reshape(x.shape)
-
-        def pull_w(g: np.ndarray) -> np.ndarray:
-            return rows.T @ g.reshape(len(rows), w.shape[1])
-
-        return record(value, (left, pull_x), (right, pull_w))
+        flat = (len(rows), w.shape[1])
+        return record(
+            (rows @ w).reshape(*x.shape[:-1], w.shape[1]),
+            (left, lambda g: (g.reshape(flat) @ w.T).reshape(x.shape)),
+            (right, lambda g: rows.T @ g.reshape(flat)),
+        )
     value = _apply(np.matmul, x, w)
     return record(
         value,
         (left, lambda g: g @ w.swapaxes(-1, -2)),
         (right, lambda g: x.swapaxes(-1, -2) @ g),
     )
+
+
+def _put(g: np.ndarray, x: np.ndarray, index: Any) -> np.ndarray:
+    """Give each entry the sum of the gradients of its copies, none if it was left out."""
+    whole = np.zeros_like(x)
+    if _takes_each_once(index):
+        whole[index] = g
+    else:
+        np.add.at(whole, index, g)
+    return whole
 
 
 def _sum_to(x: np.ndarray, g: Array) -> np.ndarray:

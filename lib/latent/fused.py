@@ -100,13 +100,7 @@ def softmax(x: Tensor, mask: Bool[np.ndarray, "..."] | None = None) -> Tensor:
     y = scores - scores.max(axis=-1, keepdims=True)  # the largest exponent is 0: no overflow
     np.exp(y, out=y)
     y *= 1 / _row_sum(y)
-
-    def pull(g: np.ndarray) -> Array:
-        d = g - np.vecdot(g, y)[..., None]
-        d *= y
-        return d
-
-    return record(y, (x, pull))
+    return record(y, (x, lambda g: _through_softmax(g, y)))
 
 
 def logsumexp(x: Tensor) -> Tensor:
@@ -136,12 +130,7 @@ def logsumexp(x: Tensor) -> Tensor:
     top = np.where(np.isfinite(top), top, 0)  # all -inf: the sum is 0
     with np.errstate(divide="ignore"):
         y = np.log(np.exp(x.data - top).sum(axis=-1, keepdims=True)) + top
-
-    def pull(g: np.ndarray) -> Array:
-        share = np.exp(x.data - np.where(np.isfinite(y), y, 0))
-        return g[..., None] * share
-
-    return record(y[..., 0], (x, pull))
+    return record(y[..., 0], (x, lambda g: g[..., None] * _shares(x.data, y)))
 
 
 def layer_norm(x: Tensor, scale: Tensor, shift: Tensor, eps: float = 1e-5) -> Tensor:
@@ -186,18 +175,14 @@ def layer_norm(x: Tensor, scale: Tensor, shift: Tensor, eps: float = 1e-5) -> Te
     h = x.data - _row_sum(x.data) / D
     r = 1 / np.sqrt(np.vecdot(h, h) / D + h.dtype.type(eps))[..., None]
     h *= r
-
-    def pull(g: np.ndarray) -> Array:
-        d = g * scale.data
-        slope = np.vecdot(d, h) / D
-        d -= _row_sum(d) / D
-        d -= h * slope[..., None]
-        d *= r
-        return d
-
     y = h * scale.data
     y += shift.data
-    return record(y, (x, pull), (scale, lambda g: g * h), (shift, lambda g: g))
+    return record(
+        y,
+        (x, lambda g: _through_standardising(g * scale.data, h, r)),
+        (scale, lambda g: g * h),
+        (shift, lambda g: g),
+    )
 
 
 def gelu(x: Tensor) -> Tensor:
@@ -237,17 +222,7 @@ def gelu(x: Tensor) -> Tensor:
     s += 1
     np.divide(1, s, out=s)
     y = x.data * s
-
-    def pull(g: np.ndarray) -> Array:
-        slope = square * (6 * GELU_SCALE * GELU_CUBE)
-        slope += 2 * GELU_SCALE
-        slope *= 1 - s
-        slope *= y
-        slope += s
-        slope *= g
-        return slope
-
-    return record(y, (x, pull))
+    return record(y, (x, lambda g: _through_gelu(g, square, s, y)))
 
 
 def embedding(table: Tensor, symbols: Int[np.ndarray, "..."]) -> Tensor:
@@ -277,16 +252,7 @@ def embedding(table: Tensor, symbols: Int[np.ndarray, "..."]) -> Tensor:
     if table.ndim != 2:
         raise ValueError(f"table must have shape (M, D), got {table.shape}")
     symbols = _indices("symbols", symbols, len(table))
-
-    def pull(g: np.ndarray) -> Array:
-        rows = np.zeros_like(table.data)
-        if symbols.size:
-            order = symbols.argsort(axis=None, kind="stable")
-            used, first = np.unique(symbols.ravel()[order], return_index=True)
-            rows[used] = np.add.reduceat(g.reshape(-1, rows.shape[1])[order], first)
-        return rows
-
-    return record(table.data[symbols], (table, pull))
+    return record(table.data[symbols], (table, lambda g: _by_symbol(g, table.data, symbols)))
 
 
 def cross_entropy(scores: Tensor, targets: Int[np.ndarray, "..."]) -> Tensor:
@@ -331,13 +297,10 @@ def cross_entropy(scores: Tensor, targets: Int[np.ndarray, "..."]) -> Tensor:
     np.exp(p, out=p)
     total = p.sum(axis=1)
     p /= total[:, None]
-
-    def pull(g: np.ndarray) -> Array:
-        d = p * (g / n)
-        d[here] -= g / n
-        return d.reshape(scores.shape)
-
-    return record((np.log(total) - at_target).mean(), (scores, pull))
+    return record(
+        (np.log(total) - at_target).mean(),
+        (scores, lambda g: _less_one(p, here, g / n).reshape(scores.shape)),
+    )
 
 
 def binary_cross_entropy(scores: Tensor, x: np.ndarray) -> Tensor:
@@ -377,15 +340,55 @@ def binary_cross_entropy(scores: Tensor, x: np.ndarray) -> Tensor:
     value = np.log(total)
     value += np.maximum(s, 0)
     value -= x * s
+    # sigmoid(s) is 1 / total, or small / total where s < 0
+    return record(value, (scores, lambda g: g * (np.maximum(small, s >= 0) / total - x)))
 
-    def pull(g: np.ndarray) -> Array:
-        d = np.maximum(small, s >= 0)  # sigmoid(s) is 1 / total, or small / total where s < 0
-        d /= total
-        d -= x
-        d *= g
-        return d
 
-    return record(value, (scores, pull))
+def _through_softmax(g: np.ndarray, y: np.ndarray) -> np.ndarray:
+    d = g - np.vecdot(g, y)[..., None]
+    d *= y
+    return d
+
+
+def _shares(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return exp(x - y), zero where the sum exp(y) is."""
+    return np.exp(x - np.where(np.isfinite(y), y, 0))
+
+
+def _through_standardising(d: np.ndarray, h: np.ndarray, r: np.ndarray) -> np.ndarray:
+    D = h.shape[-1]
+    slope = np.vecdot(d, h)[..., None] / D
+    d -= _row_sum(d) / D
+    d -= h * slope
+    d *= r
+    return d
+
+
+def _through_gelu(g: np.ndarray, square: Array, s: Array, y: Array) -> Array:
+    slope = square * (6 * GELU_SCALE * GELU_CUBE)
+    slope += 2 * GELU_SCALE
+    slope *= 1 - s
+    slope *= y
+    slope += s
+    slope *= g
+    return slope
+
+
+def _by_symbol(g: np.ndarray, table: np.ndarray, symbols: np.ndarray) -> np.ndarray:
+    """Sum the rows of the gradient for each symbol."""
+    rows = np.zeros_like(table)
+    if symbols.size:
+        order = symbols.argsort(axis=None, kind="stable")
+        used, first = np.unique(symbols.ravel()[order], return_index=True)
+        rows[used] = np.add.reduceat(g.reshape(-1, rows.shape[1])[order], first)
+    return rows
+
+
+def _less_one(p: np.ndarray, here: tuple[np.ndarray, ...], g: Array) -> np.ndarray:
+    """Return g (p_i - 1[i = t])."""
+    d = p * g
+    d[here] -= g
+    return d
 
 
 def _some_entries(name: str, x: Tensor) -> None:
