@@ -86,7 +86,6 @@ class Adam:
         dtypes = {value.dtype for value in model.parameters.values()}
         if len(dtypes) != 1 or dtypes.pop().kind != "f":
             raise ValueError("parameters must be arrays of floats, all of one precision")
-        keep_freed_memory()  # a step makes and frees the same large arrays as the one before
         theta = np.concatenate([value.ravel() for value in model.parameters.values()])
         zeros = np.zeros_like(theta)
         return {"theta": theta, "m": zeros, "v": zeros.copy(), "t": np.zeros((), int)}
@@ -216,6 +215,7 @@ def gradient(
     -----
     Lecture 6, training.
     """
+    keep_freed_memory()  # a step makes and frees the same large arrays as the one before
     if workers == 1:
         return _gradient(model, theta, batch, rng)
     parts, share = _parts(batch, workers)

@@ -58,6 +58,14 @@ def test_softmax_sums_to_one_whatever_the_scores(seed, scale):
     assert_allclose(fused.softmax(Tensor(x + 1e3)).data, fused.softmax(Tensor(x)).data, rtol=1e-9)
 
 
+def test_softmax_of_rows_that_lie_far_apart():
+    x = np.array([[0, 1, 2], [-1000, -1001, -999], [800, 2000, 0], [-200, -200, -200]], "f")
+    assert_allclose(fused.softmax(Tensor(x)).data, special.softmax(x, axis=-1), rtol=1e-6)
+    mask = np.array([True, False, True])  # the largest score is masked
+    expected = special.softmax(np.where(mask, x, -np.inf), axis=-1)
+    assert_allclose(fused.softmax(Tensor(x), mask).data, expected, rtol=1e-6)
+
+
 @pytest.mark.parametrize("shape", ROWS, ids=str)
 def test_logsumexp_is_scipys(shape):
     x = normal(*shape)
