@@ -50,6 +50,23 @@ class Likelihood(NamedTuple):
     mean: Callable[[np.ndarray], np.ndarray]
     sample: Callable[[Mapping[str, np.ndarray], np.ndarray, np.random.Generator], np.ndarray]
 
+    def check_parameters(self, parameters: Mapping[str, np.ndarray]) -> None:
+        """Check that a model has the parameters of its likelihood.
+
+        Parameters
+        ----------
+        parameters : mapping of arrays
+            By name.
+
+        Raises
+        ------
+        ValueError
+            If one is missing or has another shape.
+        """
+        for name, value in self.parameters(1.0).items():
+            if name not in parameters or parameters[name].shape != value.shape:
+                raise ValueError(f"parameters must have {name} of shape {value.shape}")
+
 
 def gaussian_negative_log_likelihood(
     p: Parameters, decoded: Tensor, x: Real[np.ndarray, "n D"]

@@ -122,10 +122,7 @@ class VAE:
     n_samples: int = 1
 
     def __post_init__(self) -> None:
-        own = likelihood_named(self.likelihood).parameters(1.0)
-        for name, value in own.items():
-            if name not in self.parameters or self.parameters[name].shape != value.shape:
-                raise ValueError(f"parameters must have {name} of shape {value.shape}")
+        likelihood_named(self.likelihood).check_parameters(self.parameters)
         n_latent, *_, n_features = layer_sizes(self.parameters, "decoder")
         check_ends(self.parameters, "encoder", n_features, 2 * n_latent)
         checks.whole("n_samples", self.n_samples)
@@ -558,6 +555,7 @@ def with_variance_of(model: Any, x: Real[np.ndarray, "T d"]) -> Any:
     variance = float(x.var(axis=0).mean())
     if not variance:
         raise ValueError("x must have points that differ")
+    dtype = model.parameters["decoder.0.weight"].dtype
     own = likelihood_named(model.likelihood).parameters(variance)
-    own = {name: value.astype(x.dtype) for name, value in own.items()}
+    own = {name: value.astype(dtype) for name, value in own.items()}
     return replace(model, parameters=model.parameters | own)
