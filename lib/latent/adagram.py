@@ -51,10 +51,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import sparse
 from scipy.special import betaln, digamma
 
 from latent import checks
@@ -154,7 +153,7 @@ class AdaGram:
     vocabulary: np.ndarray
     word_counts: Int[np.ndarray, " V"]
     inputs: Float[np.ndarray, "V K D"]
-    outputs: Float[np.ndarray, "C D"]
+    outputs: Float[np.ndarray, "nodes D"]
     sense_counts: Float[np.ndarray, "V K"]
     alpha: float
     window: int
@@ -174,7 +173,7 @@ class AdaGram:
         dtype = dtype if dtype.kind == "f" else np.dtype(float)
         inputs = checks.array("inputs", self.inputs, "V K D", V=V)
         _, K, D = inputs.shape
-        outputs = checks.array("outputs", self.outputs, "C D", C=V - 1, D=D)
+        outputs = checks.array("outputs", self.outputs, "nodes D", nodes=V - 1, D=D)
         sense_counts = checks.nonnegative("sense_counts", self.sense_counts, "V K", V=V, K=K)
         fields = {
             "vocabulary": checks.frozen(vocabulary),
@@ -742,19 +741,19 @@ class BatchGradient(NamedTuple):
         q(z_i = k).
     inputs : array (n, K, D)
         Occurrence i's share of dL/dIn(x_i, k).
-    outputs : array (C, D)
+    outputs : array (nodes, D)
         dL/dOut(c).
     """
 
     bound: float
     q: Float[np.ndarray, "n K"]
     inputs: Float[np.ndarray, "n K D"]
-    outputs: Float[np.ndarray, "C D"]
+    outputs: Float[np.ndarray, "nodes D"]
 
 
 def batch_gradient(
     inputs: Float[np.ndarray, "n K D"],
-    outputs: Float[np.ndarray, "C D"],
+    outputs: Float[np.ndarray, "nodes D"],
     log_weights: Float[np.ndarray, "n K"],
     nodes: Int[np.ndarray, "n M"],
     turns: Int[np.ndarray, "n M"],
@@ -765,7 +764,7 @@ def batch_gradient(
     ----------
     inputs : array (n, K, D)
         In(x_i, k).
-    outputs : array (C, D)
+    outputs : array (nodes, D)
         Out(c).
     log_weights : array (n, K)
         E[ln pi_wk] of w = x_i.
@@ -783,7 +782,7 @@ def batch_gradient(
     Raises
     ------
     IndexError
-        If a node is not in 0..C-1.
+        If a node is not one of `outputs`.
     """
     on_paths = outputs[nodes]
     log_sigma, rest = _log_sigmoid(_scores(inputs, on_paths, turns))
@@ -959,10 +958,12 @@ def _softmax(
     return weights / total, (largest + np.log(total))[:, 0]
 
 
-def _selector(rows: Int[np.ndarray, " n"], n_rows: int, dtype: np.dtype) -> sparse.csc_array:
-    """The matrix whose product with another adds its row i to row rows[i]; np.add.at is slow."""
+def _selector(rows: Int[np.ndarray, " n"], n_rows: int, dtype: np.dtype) -> Any:
+    """Return the sparse matrix whose product with another adds its row i to row rows[i]."""
+    from scipy.sparse import csc_array  # slow to import, and needed here only
+
     n = len(rows)
-    return sparse.csc_array((np.ones(n, dtype), rows, np.arange(n + 1)), shape=(n_rows, n))
+    return csc_array((np.ones(n, dtype), rows, np.arange(n + 1)), shape=(n_rows, n))
 
 
 def _words(name: str, value: object) -> list[str]:

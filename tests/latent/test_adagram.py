@@ -591,7 +591,7 @@ def fitted(words=TEXT, rng=RNG, **settings):
         (changed(word_counts=[1, 2, 3, 4, 0]), "word_counts must be at least 1"),
         (changed(inputs=np.ones((5, 3))), r"inputs must have shape \(V, K, D\)"),
         (changed(inputs=np.full((5, 3, 2), np.nan)), "inputs must be finite"),
-        (changed(outputs=np.ones((5, 2))), r"outputs must have shape \(C, D\) with C = 4, D = 2"),
+        (changed(outputs=np.ones((5, 2))), r"outputs must have shape \(nodes, D\) with nodes = 4"),
         (changed(sense_counts=np.ones((5, 2))), r"sense_counts must have shape \(V, K\)"),
         (changed(sense_counts=-np.ones((5, 3))), "sense_counts must not be negative"),
         (changed(alpha=0), "alpha must be above zero"),
