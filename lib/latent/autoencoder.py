@@ -11,7 +11,7 @@ directions of largest variance, and the error is the sum of the other eigenvalue
 (Baldi and Hornik 1989). Nothing says how s is spread, so there is no way to draw new points.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -249,6 +249,7 @@ def fit_points(
     steps: int,
     size: int,
     rate: float,
+    noise: float = 0.0,
     **options: Any,
 ) -> Trained:
     """Train a model on batches of points, with a rate that falls along half a cosine.
@@ -267,6 +268,8 @@ def fit_points(
         Points in a batch; all of them if there are fewer.
     rate : float
         Largest learning rate.
+    noise : float
+        Standard deviation of fresh normal noise that is added to the points of every batch.
     **options
         Passed on to `latent.train`.
 
@@ -282,6 +285,8 @@ def fit_points(
     """
     x = points("x", x, model)
     batches = minibatches(x, size=min(checks.whole("size", size), len(x)), rng=rng)
+    if checks.at_least_zero("noise", noise):
+        batches = _noisy(batches, noise, rng)
     schedule = cosine(rate, steps)
     return train(model, batches, steps=steps, rng=rng, rate=schedule, **options)
 
@@ -334,6 +339,20 @@ def latents(name: str, s: object, model: Any) -> Float[np.ndarray, "T D"]:
         If the shape does not fit, or an entry is NaN or infinite.
     """
     return checks.array(name, s, "T D", D=model.n_latent).astype(_precision(model), copy=False)
+
+
+def _noisy(
+    batches: Callable[[int], tuple[np.ndarray, ...]], noise: float, rng: np.random.Generator
+) -> Callable[[int], tuple[np.ndarray, ...]]:
+    """Add noise that depends on the number of the step alone, as batches have to."""
+    seed = int(rng.integers(2**63))
+
+    def noisy(i: int) -> tuple[np.ndarray, ...]:
+        (x,) = batches(i)
+        eps = np.random.default_rng([seed, i]).standard_normal(x.shape, x.dtype.type)
+        return (x + x.dtype.type(noise) * eps,)
+
+    return noisy
 
 
 def _precision(model: Any) -> np.dtype:
