@@ -368,7 +368,7 @@ def _halves(n: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
 
 
 def _features(occurrences: Occurrences, V: int) -> tuple[sparse.csr_array, sparse.csr_array]:
-    """Neighbours as indicators, without and with their positions."""
+    """Counts of the neighbours, without and with their positions."""
     n, J = occurrences.contexts.shape
     row, place = np.nonzero(occurrences.contexts >= 0)
     word, one = occurrences.contexts[row, place], np.ones(len(row))
