@@ -108,10 +108,13 @@ class GMVAE:
     Parameters
     ----------
     parameters : dict of arrays
-        "log_weights" (K,), ln pi_k up to a constant; the networks "encoder_s", from x to
-        (mu, ln sigma^2) of q(s | x), "encoder_w", the same for w, "prior", from w to the K rows
-        (mu_k, ln sigma_k^2), one after the other, and "decoder", from s to h(s), with names as in
-        `latent.perceptron`; for the Gaussian likelihood also "log_variance" ().
+        The networks "encoder_s", from x to (mu, ln sigma^2) of q(s | x), "encoder_w", the same for
+        w, "prior", from w to the K rows (mu_k, ln sigma_k^2), one after the other, and "decoder",
+        from s to h(s), with names as in `latent.perceptron`; for the Gaussian likelihood also
+        "log_variance" ().
+    weights : array (K,)
+        pi_k, above zero; they sum to one. They are given and not learned: a pi that follows the
+        data rewards one large cluster in the place of two.
     likelihood : str
         "gaussian" or "bernoulli"; see `latent.likelihoods`.
 
@@ -126,20 +129,19 @@ class GMVAE:
     """
 
     parameters: dict[str, np.ndarray]
+    weights: Float[np.ndarray, " K"]
     likelihood: str = "gaussian"
 
     def __post_init__(self) -> None:
         likelihood_named(self.likelihood).check_parameters(self.parameters)
-        log_weights = self.parameters.get("log_weights", np.empty(0))
-        if log_weights.ndim != 1 or not log_weights.size:
-            raise ValueError(
-                f"parameters must have log_weights of shape (K,), got {log_weights.shape}"
-            )
+        weights = checks.probabilities("weights", self.weights, "K")
+        checks.above_zero("weights", weights, "K")
+        object.__setattr__(self, "weights", checks.frozen(weights))
         n_latent, *_, n_features = layer_sizes(self.parameters, "decoder")
         n_style = layer_sizes(self.parameters, "prior")[0]
         check_ends(self.parameters, "encoder_s", n_features, 2 * n_latent)
         check_ends(self.parameters, "encoder_w", n_features, 2 * n_style)
-        check_ends(self.parameters, "prior", n_style, 2 * n_latent * len(log_weights))
+        check_ends(self.parameters, "prior", n_style, 2 * n_latent * len(weights))
 
     @classmethod
     def init(
@@ -197,10 +199,9 @@ class GMVAE:
             **init_perceptron("encoder_w", [*sizes, 2 * W], rng, dtype),
             **init_perceptron("prior", [W, *prior_hidden, 2 * D * K], rng, dtype),
             **init_perceptron("decoder", [D, *reversed(sizes)], rng, dtype),
-            "log_weights": np.zeros(K, dtype),
             **{name: value.astype(dtype) for name, value in own.items()},
         }
-        return cls(parameters, likelihood)
+        return cls(parameters, np.full(K, 1 / K), likelihood)
 
     @classmethod
     def from_vae(
@@ -237,8 +238,8 @@ class GMVAE:
         -------
         GMVAE
             mu_k(0) is the mean of the encoder's mu(x) in cluster k of K-means, sigma_k^2(0) the
-            mean of (mu(x) - mu_k)^2 + sigma^2(x) in it, and pi_k its share of the points. With w
-            they change a little.
+            mean of (mu(x) - mu_k)^2 + sigma^2(x) in it. With w they change a little. All pi_k are
+            equal.
 
         Raises
         ------
@@ -269,7 +270,6 @@ class GMVAE:
         start = {
             f"{last}.weight": 0.1 * fresh.parameters[f"{last}.weight"],
             f"{last}.bias": np.hstack([mu, np.log(variance)]).ravel().astype(dtype),
-            "log_weights": np.log(counts[:, 0] / len(r)).astype(dtype),
         }
         return replace(fresh, parameters=fresh.parameters | taken | start)
 
@@ -341,7 +341,7 @@ class GMVAE:
         mu_s = perceptron(p, "encoder_s", x).data[None, :, : self.n_latent]
         mu_w = perceptron(p, "encoder_w", x).data[None, :, : self.n_style]
         log_p = log_components(record(mu_s), perceptron(p, "prior", mu_w)).data[0]
-        return softmax(log_p.astype(float) + self.parameters["log_weights"], axis=1)
+        return softmax(log_p.astype(float) + np.log(self.weights), axis=1)
 
     def elbo(
         self, x: Real[np.ndarray, "T d"], rng: np.random.Generator, n_samples: int = 1
@@ -417,11 +417,10 @@ class GMVAE:
             If `n_points` is below one or `rng` is not a generator.
         """
         T, rng = checks.whole("n_points", n_points), checks.generator(rng)
-        p, dtype = constants(self.parameters), self.parameters["log_weights"].dtype.type
-        pi = softmax(self.parameters["log_weights"].astype(float))
-        z = rng.choice(len(pi), T, p=pi)
+        p, dtype = constants(self.parameters), self.parameters["decoder.0.weight"].dtype.type
+        z = rng.choice(len(self.weights), T, p=self.weights)
         w = rng.standard_normal((T, self.n_style), dtype)
-        rows = perceptron(p, "prior", w).data.reshape(T, len(pi), -1)[np.arange(T), z]
+        rows = perceptron(p, "prior", w).data.reshape(T, len(self.weights), -1)[np.arange(T), z]
         mu, log_variance = np.split(rows, 2, axis=1)
         s = mu + np.exp(0.5 * log_variance) * rng.standard_normal(mu.shape, dtype)
         decoded = perceptron(p, "decoder", s).data
@@ -526,7 +525,7 @@ class GMVAE:
         s, log_q = self._draw(moments_s, self.n_latent, rng)
         w, _ = self._draw(moments_w, self.n_style, rng)
         log_p = log_components(s, perceptron(p, "prior", w))
-        log_pi = p["log_weights"] - logsumexp(p["log_weights"])
+        log_pi = np.log(self.weights)
         log_joint = log_p + log_pi
         log_posterior = log_joint - logsumexp(log_joint).reshape(1, len(x), 1)
         posterior = log_posterior.exp()

@@ -32,7 +32,7 @@ def small(rng, likelihood="gaussian", D=2, W=2, K=3, d=4):
         dtype=np.float64,
     )
     shift = {k: np.asarray(v + 0.3 * rng.normal(size=v.shape)) for k, v in model.parameters.items()}
-    return replace(model, parameters=shift)
+    return replace(model, parameters=shift, weights=rng.dirichlet(np.full(K, 3.0)))
 
 
 def some_data(rng, likelihood, n, d=4):
@@ -59,10 +59,10 @@ class Quadrature:
         self.s = np.linspace(-12, 12, 2 * n)
         self.w = np.linspace(-8, 8, n)
         self.cell = (self.s[1] - self.s[0]) * (self.w[1] - self.w[0])
-        K = len(model.parameters["log_weights"])
+        K = len(model.weights)
         rows = network(model, "prior", self.w[:, None]).reshape(n, K, 2)
         mu, sigma = rows[..., 0], np.exp(0.5 * rows[..., 1])
-        self.log_pi = np.log(softmax(model.parameters["log_weights"]))
+        self.log_pi = np.log(model.weights)
         # axes: w, s, k
         self.log_s = stats.norm(mu[:, None], sigma[:, None]).logpdf(self.s[None, :, None])
         self.log_x = log_density(model, self.s[:, None], x)
@@ -133,7 +133,7 @@ def test_the_terms_are_the_formulas_for_one_draw_and_add_up_to_the_bound(likelih
     m_s, m_w = network(model, "encoder_s", x), network(model, "encoder_w", x)
     mu, sd = m_s[:, :2], np.exp(m_s[:, 2:] / 2)
     s, w = mu + sd * eps_s, m_w[:, :2] + np.exp(m_w[:, 2:] / 2) * eps_w
-    rows, pi = network(model, "prior", w).reshape(6, 3, 4), softmax(model.parameters["log_weights"])
+    rows, pi = network(model, "prior", w).reshape(6, 3, 4), model.weights
     expected, whole = np.zeros(4), 0.0
     for n in range(6):
         log_q = stats.norm(mu[n], sd[n]).logpdf(s[n]).sum()
@@ -165,7 +165,7 @@ def test_quadrature_gives_the_same_terms_and_a_larger_evidence(likelihood):
         elbo = exact.terms() @ [1, -1, -1, -1]
         assert elbo < exact.log_evidence()
         finer = Quadrature(model, x, n=375)
-        assert_allclose(finer.log_evidence(), exact.log_evidence(), rtol=1e-5)
+        assert_allclose(finer.log_evidence(), exact.log_evidence(), rtol=1e-4)
 
 
 @pytest.mark.usefixtures("as_users_call")
@@ -187,7 +187,7 @@ def test_responsibilities_are_bayes_rule_at_the_means():
     model, x = small(rng), rng.normal(size=(5, 4))
     s, w = network(model, "encoder_s", x)[:, :2], network(model, "encoder_w", x)[:, :2]
     rows = network(model, "prior", w).reshape(5, 3, 4)
-    pi = softmax(model.parameters["log_weights"])
+    pi = model.weights
     found = model.responsibilities(x)
     for n in range(5):
         joint = pi * [
@@ -201,9 +201,7 @@ def test_samples_have_the_clusters_shares_and_means():
     rng = np.random.default_rng(8)
     model = small(rng)
     z, w, s, x = model.sample(40_000, rng)
-    assert_allclose(
-        np.bincount(z, minlength=3) / 40_000, softmax(model.parameters["log_weights"]), atol=0.01
-    )
+    assert_allclose(np.bincount(z, minlength=3) / 40_000, model.weights, atol=0.01)
     assert_allclose(np.cov(w.T), np.eye(2), atol=0.05)
     assert_allclose(x.mean(axis=0), model.decode(s).mean(axis=0), atol=0.05)
     rows = network(model, "prior", w).reshape(40_000, 3, 4)
@@ -228,7 +226,7 @@ def test_the_start_takes_the_networks_of_an_auto_encoder_and_the_clusters_of_its
         assert_allclose(rows[cluster, :2], members.mean(axis=0), atol=1e-4)
         spread = members.var(axis=0) + (sd[k == cluster] ** 2).mean(axis=0)
         assert_allclose(np.exp(rows[cluster, 2:]), spread, rtol=1e-3)
-    assert_allclose(softmax(model.parameters["log_weights"]), np.bincount(k) / 120, rtol=1e-5)
+    assert_allclose(model.weights, 1 / 3)
 
 
 @pytest.mark.usefixtures("as_users_call")
@@ -306,13 +304,11 @@ NAN = np.where(np.arange(20).reshape(5, 4) == 7, np.nan, X)
             lambda: GMVAE.init(4, 2, n_components=2, rng=RNG, likelihood="laplace"),
             "likelihood must be one of",
         ),
-        (lambda: GMVAE(ONES.parameters), "parameters must have log_variance"),
+        (lambda: GMVAE(ONES.parameters, ONES.weights), "parameters must have log_variance"),
+        (lambda: replace(GOOD, weights=np.full(3, 0.5)), "weights must sum to one"),
+        (lambda: replace(GOOD, weights=np.array([0.5, 0.5, 0.0])), "weights must be above zero"),
         (
-            lambda: GMVAE(GOOD.parameters | {"log_weights": np.zeros((3, 1))}),
-            r"parameters must have log_weights of shape \(K,\)",
-        ),
-        (
-            lambda: GMVAE(GOOD.parameters | {"log_weights": np.zeros(4)}),
+            lambda: replace(GOOD, weights=np.full(4, 0.25)),
             "prior must turn rows of 2 entries into rows of 16, got 2 and 12",
         ),
         (
