@@ -4,9 +4,30 @@ Functions take and return arrays; models are frozen dataclasses; results are nam
 randomness comes in as a `numpy.random.Generator` called `rng`.
 """
 
-from latent import chain, data, fisher, fused, lagrange, scan, schedules, sign_switching
+from latent import (
+    chain,
+    data,
+    fisher,
+    fused,
+    lagrange,
+    likelihoods,
+    perceptron,
+    scan,
+    schedules,
+    sign_switching,
+    transformer,
+)
+from latent.adagram import AdaGram, Neighbour, Occurrences, Senses, StochasticEM
 from latent.adam import Adam
+from latent.attention import (
+    Attention,
+    attention,
+    causal_linear_attention,
+    causal_mask,
+    linear_attention,
+)
 from latent.autodiff import Tensor, concatenate, record, stop_gradient
+from latent.autoencoder import Autoencoder
 from latent.baum_welch import baum_welch
 from latent.bayes import (
     Coin,
@@ -39,61 +60,100 @@ from latent.emissions import (
 )
 from latent.fisher import fisher_information, jeffreys
 from latent.fitting import Fit, best_of, elbo, em, hard_em, kl
+from latent.gmvae import GMVAE, GMVAESample, GMVAETerms
+from latent.gpt import GPT, windows
+from latent.gradient_estimators import (
+    GaussianGradients,
+    reparameterise,
+    reparameterised_gradient,
+    score_function_gradient,
+)
 from latent.hmm import HMM
+from latent.huffman import Huffman, huffman
 from latent.lagrange import simplex_mle
 from latent.mean_field import MeanField, mean_field, variational_em
 from latent.mixtures import GMM
 from latent.monte_carlo import monte_carlo_em
 from latent.ngram import NGram, kneser_ney, witten_bell
 from latent.order_m import SuperChain, order_m
+from latent.positions import positional_encoding
 from latent.ppca import PPCA, Latent, LatentSample
 from latent.scan import backward, forward, log_evidence, pairwise, sample_posterior, smooth, viterbi
 from latent.score import Score, score
+from latent.seq2seq import Seq2Seq, pad
 from latent.storage import load, save
+from latent.subwords import Subwords
 from latent.text import Alphabet, hold_out, words
 from latent.training import Optimiser, Trained, minibatches, train
+from latent.vae import VAE, Encoded, Generated, VAETerms, kl_to_unit_normal, sample_normal
 from latent.variational_gmm import GMMPrior, VariationalGMM
+from latent.vqvae import VQVAE, CodeUsage, VQTerms, nearest_codes, straight_through
 
 __all__ = [
     "GMM",
+    "GMVAE",
+    "GPT",
     "HMM",
     "PPCA",
+    "VAE",
+    "VQVAE",
+    "AdaGram",
     "Adam",
     "Alphabet",
+    "Attention",
+    "Autoencoder",
     "Backward",
     "Categorical",
+    "CodeUsage",
     "Coin",
     "ElboForms",
     "Emission",
+    "Encoded",
     "Fit",
     "Forward",
     "GMMPrior",
+    "GMVAESample",
+    "GMVAETerms",
     "Gaussian",
+    "GaussianGradients",
     "GaussianMixture",
+    "Generated",
+    "Huffman",
     "KMeans",
     "Latent",
     "LatentSample",
     "MeanField",
     "NGram",
+    "Neighbour",
     "NormalGamma",
     "NormalGammaSample",
     "NormalMeanField",
+    "Occurrences",
     "Optimiser",
     "Path",
     "Poisson",
     "Posterior",
     "Sample",
     "Score",
+    "Senses",
+    "Seq2Seq",
+    "StochasticEM",
+    "Subwords",
     "SuperChain",
     "Tensor",
     "Trained",
+    "VAETerms",
+    "VQTerms",
     "VariationalGMM",
     "assign",
+    "attention",
     "backward",
     "baum_welch",
     "best_of",
     "beta_bernoulli",
     "beta_log_density",
+    "causal_linear_attention",
+    "causal_mask",
     "cavi",
     "cavi_normal",
     "chain",
@@ -110,39 +170,54 @@ __all__ = [
     "fused",
     "hard_em",
     "hold_out",
+    "huffman",
     "jeffreys",
     "jeffreys_posterior",
     "kl",
     "kl_normal",
+    "kl_to_unit_normal",
     "kl_uniform",
     "kmeans",
     "kmeans_from",
     "kmeans_plus_plus",
     "kneser_ney",
     "lagrange",
+    "likelihoods",
+    "linear_attention",
     "load",
     "log_evidence",
     "match_statistics",
     "mean_field",
     "minibatches",
     "monte_carlo_em",
+    "nearest_codes",
     "order_m",
+    "pad",
     "pairwise",
+    "perceptron",
+    "positional_encoding",
     "record",
+    "reparameterise",
+    "reparameterised_gradient",
+    "sample_normal",
     "sample_posterior",
     "save",
     "scan",
     "schedules",
     "score",
+    "score_function_gradient",
     "sign_switching",
     "simplex_mle",
     "smooth",
     "state_marginals",
     "stationary",
     "stop_gradient",
+    "straight_through",
     "train",
+    "transformer",
     "variational_em",
     "viterbi",
+    "windows",
     "witten_bell",
     "words",
 ]

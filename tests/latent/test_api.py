@@ -17,8 +17,11 @@ MODULES = [
     latent.fisher,
     latent.fused,
     latent.lagrange,
+    latent.likelihoods,
+    latent.perceptron,
     latent.schedules,
     latent.sign_switching,
+    latent.transformer,
 ]
 PROTOCOLS = (latent.Emission, latent.Optimiser)
 CALLABLES = {
