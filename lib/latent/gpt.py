@@ -8,6 +8,9 @@ A GPT computes all these factors at once: row t of the last layer, which the cau
 on x_1..x_t alone, gives the scores of x_{t+1}. The loss of pretraining is the *negative*
 log-likelihood -sum_t ln p(x_t | x_1..x_{t-1}), here per symbol.
 
+The scores are the scalar products of that row with the vectors that stand for the symbols at the
+input: what predicts a symbol is close to it. One table for both learns from each symbol twice.
+
 The model sees `context` symbols back, no more. The place in its window is told by the waves of
 `positional_encoding`. A learned vector for each place would do too, but learns more slowly: with
 the waves, "four places back" is the same rotation everywhere.
@@ -31,9 +34,9 @@ from latent.transformer import (
     embed,
     encoder_block,
     encoder_block_parameters,
-    linear,
     norm_parameters,
     normalise,
+    table,
 )
 
 # Windows that `GPT.log_likelihood` takes at a time: many enough for long products, few enough for
@@ -113,7 +116,7 @@ class GPT:
         Returns
         -------
         GPT
-            A model that gives each symbol the probability 1 / M: its last matrix is zero.
+            A model that knows nothing: its scores are small and random.
 
         Raises
         ------
@@ -149,7 +152,7 @@ class GPT:
             If `x` is not made of symbols or longer than the context.
         """
         rows, _ = self._blocks(p, self._symbols(x))
-        return linear(p, "readout", rows)
+        return _readout(p, rows)
 
     def loss(
         self, p: Parameters, batch: Int[np.ndarray, "B T"], rng: np.random.Generator
@@ -308,7 +311,7 @@ class GPT:
         x = np.concatenate([prompt, np.zeros(N, int)])
         for t in range(len(prompt), len(x)):
             rows, _ = self._blocks(p, x[None, max(0, t - self.context) : t])
-            x[t] = draw(linear(p, "readout", rows[:, -1]).data, temperature, rng)[0]
+            x[t] = draw(_readout(p, rows[:, -1]).data, temperature, rng)[0]
         return x[len(prompt) :]
 
     def attention_weights(self, x: Int[np.ndarray, " T"]) -> Float[np.ndarray, "L H T T"]:
@@ -356,7 +359,7 @@ class GPT:
             return np.zeros((1, 0))
         p = constants(self.parameters)
         rows, _ = self._blocks(p, windows[:, :-1])
-        log_p = log_softmax(linear(p, "readout", rows[:, skip:]).data)
+        log_p = log_softmax(_readout(p, rows[:, skip:]).data)
         return np.take_along_axis(log_p, windows[:, skip + 1 :, None], axis=-1)[..., 0]
 
 
@@ -468,6 +471,11 @@ def log_softmax(scores: Float[np.ndarray, "... M"]) -> Float[np.ndarray, "... M"
     return x - np.log(np.exp(x).sum(axis=-1, keepdims=True))
 
 
+def _readout(p: Parameters, rows: Tensor) -> Tensor:
+    """Return the scores of all symbols: scalar products of rows with their vectors."""
+    return rows @ p["symbols"].swapaxes(0, 1)
+
+
 def _parameters(
     vocabulary: int,
     width: int,
@@ -481,7 +489,7 @@ def _parameters(
     checks.whole("context", context)
     if W % H or W % 2:
         raise ValueError(f"width must be even and a multiple of n_heads, {H}, got {W}")
-    p = {"symbols": rng.standard_normal((M, W))}
+    p = table("symbols", M, W, rng)
     for i in range(L):
         p |= encoder_block_parameters(f"block{i}", W, rng, gain=(2 * L) ** -0.5)
-    return p | norm_parameters("norm", W) | {"readout.weight": np.zeros((W, M))}
+    return p | norm_parameters("norm", W)

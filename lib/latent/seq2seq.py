@@ -37,6 +37,7 @@ from latent.transformer import (
     linear,
     norm_parameters,
     normalise,
+    table,
 )
 
 # Fills the places behind the end of a sequence.
@@ -379,7 +380,7 @@ def _parameters(
     L = checks.whole("n_layers", n_layers)
     if W % H or W % 2:
         raise ValueError(f"width must be even and a multiple of n_heads, {H}, got {W}")
-    p = {"source": rng.standard_normal((N, W)), "target": rng.standard_normal((M + 1, W))}
+    p = table("source", N, W, rng) | table("target", M + 1, W, rng)
     for i in range(L):
         p |= encoder_block_parameters(f"encoder{i}", W, rng, gain=(2 * L) ** -0.5)
         p |= decoder_block_parameters(f"decoder{i}", W, rng, gain=(3 * L) ** -0.5)

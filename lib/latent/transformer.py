@@ -57,7 +57,7 @@ def embed(p: Parameters, name: str, symbols: Int[np.ndarray, "B T"]) -> Tensor:
     Parameters
     ----------
     p : mapping of Tensors
-        Parameters; ``p[name]`` (M, W) holds the vectors of the symbols.
+        Parameters; row m of ``p[name]`` (M, W), times sqrt(W), is the vector of symbol m.
     name : str
         The table.
     symbols : array (B, T) of integers
@@ -75,11 +75,13 @@ def embed(p: Parameters, name: str, symbols: Int[np.ndarray, "B T"]) -> Tensor:
 
     Notes
     -----
-    Lecture 6, positional encoding. Sines and cosines have the mean square 1/2; with the root of 2
-    they count as much as the vectors of symbols, which are drawn with variance one.
+    Lecture 6, positional encoding; Vaswani and others (2017), section 3.4. The entries of a table
+    from `table` have variance 1 / W, and sines and cosines the mean square 1/2. With their factors
+    both count alike, and as much as what the blocks add.
     """
     rows = embedding(p[name], symbols)
-    return rows + np.sqrt(2) * positional_encoding(*rows.shape[1:])
+    T, W = rows.shape[1:]
+    return rows * np.sqrt(W) + np.sqrt(2) * positional_encoding(T, W)
 
 
 def linear(p: Parameters, name: str, x: Tensor) -> Tensor:
@@ -414,6 +416,34 @@ def norm_parameters(name: str, width: int) -> Arrays:
     """
     width = checks.whole("width", width)
     return {f"{name}.scale": np.ones(width), f"{name}.shift": np.zeros(width)}
+
+
+def table(name: str, n_symbols: int, width: int, rng: np.random.Generator) -> Arrays:
+    """Draw a vector for each symbol: entries are normal with variance 1 / W.
+
+    Parameters
+    ----------
+    name : str
+        The table.
+    n_symbols : int
+        M.
+    width : int
+        W.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    dict of arrays
+        The table (M, W).
+
+    Raises
+    ------
+    ValueError
+        If a length is below one or `rng` is not a generator.
+    """
+    M, W = checks.whole("n_symbols", n_symbols), checks.whole("width", width)
+    return {name: checks.generator(rng).standard_normal((M, W)) / np.sqrt(W)}
 
 
 def matrix(

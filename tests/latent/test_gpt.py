@@ -23,7 +23,7 @@ def new(rng, M=5, W=8, H=2, L=2, C=6, dtype=np.float64):
 
 
 def model(rng, **sizes):
-    """A model whose parameters all matter, unlike those of a new one, whose last matrix is 0."""
+    """A model away from the start, where scales are one and shifts zero."""
     start = new(rng, **sizes)
     parameters = {
         name: v + 0.3 * rng.normal(size=v.shape).astype(v.dtype)
@@ -44,9 +44,18 @@ def test_gradients_are_those_of_differences_for_every_parameter():
     assert_gradients(lambda p: gpt.loss(p, batch, rng), dict(gpt.parameters))
 
 
-def test_a_new_model_knows_nothing():
+def test_a_new_model_knows_next_to_nothing():
     rng = np.random.default_rng(1)
-    assert_allclose(new(rng, M=8).bits_per_symbol(rng.integers(8, size=50)), 3)
+    bits = new(rng, M=64, W=32, C=32).bits_per_symbol(rng.integers(64, size=2000))
+    assert 6 < bits < 7.5  # log2 M = 6
+
+
+def test_scores_are_scalar_products_with_the_vectors_of_the_symbols():
+    rng = np.random.default_rng(15)
+    gpt, x = model(rng), rng.integers(5, size=(2, 4))
+    p = {name: latent.autodiff.Tensor(v) for name, v in gpt.parameters.items()}
+    rows, _ = gpt._blocks(p, x)
+    assert_allclose(gpt.logits(x), rows.data @ gpt.parameters["symbols"].T)
 
 
 @given(seeds, st.integers(2, 6))

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from random_models import seeds
 
-from latent import attention, transformer
+from latent import transformer
+from latent.attention import attention, causal_mask
 from latent.autodiff import Tensor
 from latent.positions import positional_encoding
 
@@ -45,7 +46,7 @@ def by_hand_attention(p, name, x, source, H, mask):
                 rows[b] @ p[f"{name}.{part}.weight"][:, columns]
                 for part, rows in (("query", x), ("key", source), ("value", source))
             )
-            heads.append(attention.attention(q, k, v, None if mask is None else mask[b]).output)
+            heads.append(attention(q, k, v, None if mask is None else mask[b]).output)
         y[b] = np.concatenate(heads, axis=1) @ p[f"{name}.out.weight"]
     return y
 
@@ -105,12 +106,14 @@ def test_a_decoder_block_is_the_formulas_head_by_head(seed, shape, T, S):
 
 def test_rows_are_vectors_of_symbols_plus_waves_of_their_size():
     rng = np.random.default_rng(6)
-    table, x = rng.normal(size=(7, 8)), rng.integers(7, size=(2, 5))
+    table, x = transformer.table("t", 500, 8, rng)["t"], rng.integers(500, size=(2, 5))
     rows = transformer.embed({"t": Tensor(table)}, "t", x).data
-    waves = rows - table[x]
+    vectors = np.sqrt(8) * table[x]
+    waves = rows - vectors
     assert_allclose(waves[0], waves[1], atol=1e-12)
     assert_allclose(waves[0], np.sqrt(2) * positional_encoding(5, 8), atol=1e-12)
     assert_allclose((waves**2).mean(axis=-1), 1)
+    assert_allclose((8 * table**2).mean(), 1, rtol=0.1)
 
 
 @pytest.mark.usefixtures("as_users_call")
@@ -118,7 +121,7 @@ def test_gradients_of_an_encoder_block_are_those_of_differences():
     rng = np.random.default_rng(0)
     p = encoder(rng, 4)
     x, g = rng.normal(size=(2, 3, 4)), rng.normal(size=(2, 3, 4))
-    mask = attention.causal_mask(3)
+    mask = causal_mask(3)
 
     def loss(p):
         return (transformer.encoder_block(p, "b", p["x"], 2, mask).output * g).sum()
@@ -220,6 +223,8 @@ LIKE = {"a": np.zeros((2, 3)), "b": np.zeros(2)}
             lambda: transformer.encoder_block_parameters("b", 4, RNG, gain=0.0),
             "gain must be above zero",
         ),
+        (lambda: transformer.table("t", 0, 4, RNG), "n_symbols must be at least 1"),
+        (lambda: transformer.table("t", 3, 4, None), "rng must be a numpy"),
         (lambda: transformer.matrix("m", 0, 4, RNG), "n_in must be at least 1"),
         (lambda: transformer.matrix("m", 4, 1.5, RNG), "n_out must be an integer"),
         (lambda: transformer.norm_parameters("n", -1), "width must be at least 1"),
