@@ -257,7 +257,8 @@ def fit_points(
     Parameters
     ----------
     model
-        With `parameters` and `loss(p, (x,), rng)`.
+        With `parameters` and `loss(p, batch, rng)`; a batch is (x,), or with noise (x, x + noise),
+        what is encoded and what is to be explained.
     x : array (T, d)
         Points.
     rng : numpy.random.Generator
@@ -269,7 +270,7 @@ def fit_points(
     rate : float
         Largest learning rate.
     noise : float
-        Standard deviation of fresh normal noise that is added to the points of every batch.
+        Standard deviation of fresh normal noise on what is to be explained.
     **options
         Passed on to `latent.train`.
 
@@ -344,13 +345,13 @@ def latents(name: str, s: object, model: Any) -> Float[np.ndarray, "T D"]:
 def _noisy(
     batches: Callable[[int], tuple[np.ndarray, ...]], noise: float, rng: np.random.Generator
 ) -> Callable[[int], tuple[np.ndarray, ...]]:
-    """Add noise that depends on the number of the step alone, as batches have to."""
+    """Add the noisy points, which depend on the number of the step alone as batches have to."""
     seed = int(rng.integers(2**63))
 
     def noisy(i: int) -> tuple[np.ndarray, ...]:
         (x,) = batches(i)
         eps = np.random.default_rng([seed, i]).standard_normal(x.shape, x.dtype.type)
-        return (x + x.dtype.type(noise) * eps,)
+        return x, x + x.dtype.type(noise) * eps
 
     return noisy
 

@@ -291,7 +291,7 @@ class GMVAE:
     def loss(
         self,
         p: Parameters,
-        batch: tuple[Float[np.ndarray, "n d"]],
+        batch: tuple[Float[np.ndarray, "n d"], ...],
         rng: np.random.Generator,
     ) -> Tensor:
         """Mean of -ELBO over a batch, estimated with one sample of s and w for each point.
@@ -300,8 +300,8 @@ class GMVAE:
         ----------
         p : mapping of Tensors
             The parameters, by their names.
-        batch : tuple of one array (n, d)
-            Points.
+        batch : tuple of one or two arrays (n, d)
+            Points; if there are two, the first is encoded and the second explained.
         rng : numpy.random.Generator
             What the samples and the noise are drawn from.
 
@@ -315,8 +315,7 @@ class GMVAE:
         ValueError
             If the shapes do not fit.
         """
-        (x,) = batch
-        nll, conditional, kl_w, kl_z = self._terms(p, x, rng)
+        nll, conditional, kl_w, kl_z = self._terms(p, batch[0], batch[-1], rng)
         return (nll + conditional + kl_z).mean() + kl_w.mean()
 
     def responsibilities(self, x: Real[np.ndarray, "T d"]) -> Float[np.ndarray, "T K"]:
@@ -370,7 +369,7 @@ class GMVAE:
         x = self._data(x)
         p, total = constants(self.parameters), np.zeros(4)
         for _ in range(checks.whole("n_samples", n_samples)):
-            total += [term.data.sum(dtype=float) for term in self._terms(p, x, rng)]
+            total += [term.data.sum(dtype=float) for term in self._terms(p, x, x, rng)]
         nll, conditional, kl_w, kl_z = (float(term) for term in total / n_samples)
         return GMVAETerms(-nll, conditional, kl_w, kl_z)
 
@@ -467,7 +466,8 @@ class GMVAE:
         prior_hidden : sequence of int
             See `init`.
         noise : float
-            Standard deviation of fresh normal noise that is added to the points of every batch.
+            Standard deviation of fresh normal noise on the points that the decoder explains; for
+            the Gaussian likelihood.
         steps : int
             Number of steps, of each of the two trainings.
         size : int
@@ -489,9 +489,9 @@ class GMVAE:
 
         Notes
         -----
-        As for any mixture, the start decides which clusters are found (lecture 1). Noise widens
-        what a component has to cover and bounds sigma^2 of the likelihood from below. Without it
-        the decoder explains every stroke, s takes many nats, and clusters matter little.
+        As for any mixture, the start decides which clusters are found (lecture 1). The noise keeps
+        sigma^2 of the likelihood above its variance. Without it sigma^2 becomes small, the decoder
+        explains every stroke, s carries many nats, and the cluster is a small part of them.
         """
         x = checks.points("x", x, "T d")
         settings = {"rng": rng, "steps": steps, "size": size, "rate": rate, "noise": noise}
@@ -518,10 +518,11 @@ class GMVAE:
         return sample_normal(moments, eps), moments[:, n:].sum(axis=-1) * -0.5 + constant
 
     def _terms(
-        self, p: Parameters, x: np.ndarray, rng: np.random.Generator
+        self, p: Parameters, read: np.ndarray, x: np.ndarray, rng: np.random.Generator
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Draw s and w once for each point; -ln p(x | s) and what is taken from ln p(x | s)."""
-        moments_s, moments_w = perceptron(p, "encoder_s", x), perceptron(p, "encoder_w", x)
+        moments_s = perceptron(p, "encoder_s", read)
+        moments_w = perceptron(p, "encoder_w", read)
         s, log_q = self._draw(moments_s, self.n_latent, rng)
         w, _ = self._draw(moments_w, self.n_style, rng)
         log_p = log_components(s, perceptron(p, "prior", w))

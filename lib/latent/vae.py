@@ -192,7 +192,7 @@ class VAE:
     def loss(
         self,
         p: Parameters,
-        batch: tuple[Float[np.ndarray, "n d"]],
+        batch: tuple[Float[np.ndarray, "n d"], ...],
         rng: np.random.Generator,
     ) -> Tensor:
         """Mean of -ELBO over a batch, estimated with L samples of s for each point.
@@ -201,8 +201,8 @@ class VAE:
         ----------
         p : mapping of Tensors
             The parameters, by their names.
-        batch : tuple of one array (n, d)
-            Points.
+        batch : tuple of one or two arrays (n, d)
+            Points; if there are two, the first is encoded and the second explained.
         rng : numpy.random.Generator
             What the samples are drawn from.
 
@@ -216,8 +216,8 @@ class VAE:
         ValueError
             If the shapes do not fit.
         """
-        (x,) = batch
-        moments = perceptron(p, "encoder", x)
+        read, x = batch[0], batch[-1]
+        moments = perceptron(p, "encoder", read)
         eps = rng.standard_normal((self.n_samples, len(x), self.n_latent), moments.dtype.type)
         nll = self._negative_log_likelihood(p, sample_normal(moments, eps), x)
         return nll.mean() + kl_to_unit_normal(moments).mean()

@@ -13,7 +13,7 @@ from latent.data import digits
 from latent.gmvae import GMVAE, log_components
 from latent.perceptron import constants, perceptron
 from latent.storage import load, save
-from latent.vae import VAE
+from latent.vae import VAE, sample_normal
 
 LIKELIHOODS = ["gaussian", "bernoulli"]
 
@@ -261,6 +261,29 @@ def test_the_same_seed_trains_the_same_model_and_a_saved_one_comes_back(tmp_path
         assert value.dtype == np.float32
         assert_array_equal(value, two.model.parameters[name])
         assert_array_equal(value, back.parameters[name])
+
+
+def test_a_batch_of_two_is_read_from_the_first_and_explained_in_the_second():
+    rng = np.random.default_rng(13)
+    for model in (small(rng), VAE.init(4, 2, rng=rng, likelihood="gaussian", dtype=np.float64)):
+        p, (read, x) = constants(model.parameters), rng.normal(size=(2, 5, 4))
+        seed = np.random.default_rng
+        both = float(model.loss(p, (read, x), seed(0)))
+        assert_allclose(float(model.loss(p, (x, x), seed(0))), float(model.loss(p, (x,), seed(0))))
+        # Only |x - h(s)|^2 / (2 sigma^2) knows the second.
+        moved = float(model.loss(p, (read, x + 1.0), seed(0)))
+        assert both != float(model.loss(p, (x, x), seed(0)))
+        assert_allclose(moved - both, _change(model, p, read, x, seed(0)))
+
+
+def _change(model, p, read, x, rng):
+    """Growth of the loss if every entry of what is explained grows by one."""
+    if isinstance(model, GMVAE):
+        s, _ = model._draw(perceptron(p, "encoder_s", read), 2, rng)
+    else:
+        s = sample_normal(perceptron(p, "encoder", read), rng.standard_normal((1, 5, 2)))
+    h, variance = perceptron(p, "decoder", s).data, np.exp(model.parameters["log_variance"])
+    return (((x + 1 - h) ** 2 - (x - h) ** 2).sum(axis=-1) / (2 * variance)).mean()
 
 
 @pytest.mark.usefixtures("as_users_call")
