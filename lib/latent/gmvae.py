@@ -101,6 +101,10 @@ class GMVAESample(NamedTuple):
     x: Float[np.ndarray, "T d"]
 
 
+# Samples for each point when runs are compared.
+CHECK_SAMPLES = 10
+
+
 @dataclass(frozen=True, eq=False)
 class GMVAE:
     """z ~ pi, w ~ N(0, I), s from component z of a mixture that depends on w, and x from s.
@@ -439,6 +443,7 @@ class GMVAE:
         hidden: Sequence[int] = (256,),
         prior_hidden: Sequence[int] = (32,),
         noise: float = 0.0,
+        restarts: int = 1,
         steps: int = 3000,
         size: int = 128,
         rate: float = 2e-3,
@@ -468,6 +473,8 @@ class GMVAE:
         noise : float
             Standard deviation of fresh normal noise on the points that the decoder explains; for
             the Gaussian likelihood.
+        restarts : int
+            Number of starts; the result is the run that ends with the largest bound of x.
         steps : int
             Number of steps, of each of the two trainings.
         size : int
@@ -494,17 +501,24 @@ class GMVAE:
         explains every stroke, s carries many nats, and the cluster is a small part of them.
         """
         x = checks.points("x", x, "T d")
-        settings = {"rng": rng, "steps": steps, "size": size, "rate": rate, "noise": noise}
-        vae = VAE.fit(x, n_latent, likelihood=likelihood, hidden=hidden, **settings).model
-        model = cls.from_vae(
-            vae,
-            x,
-            n_components=n_components,
-            n_style=n_style,
-            rng=rng,
-            prior_hidden=prior_hidden,
-        )
-        return fit_points(model, x, **settings, **options)
+        if checks.whole("restarts", restarts) > 1 and "checkpoint" in options:
+            raise ValueError(f"checkpoint holds one training: restarts must be 1, got {restarts}")
+        settings: dict[str, Any] = {"steps": steps, "size": size, "rate": rate, "noise": noise}
+
+        def run() -> tuple[float, Trained]:
+            vae = VAE.fit(x, n_latent, rng=rng, likelihood=likelihood, hidden=hidden, **settings)
+            start = cls.from_vae(
+                vae.model,
+                x,
+                n_components=n_components,
+                n_style=n_style,
+                rng=rng,
+                prior_hidden=prior_hidden,
+            )
+            trained = fit_points(start, x, rng=rng, **settings, **options)
+            return trained.model.elbo(x, rng, CHECK_SAMPLES).elbo, trained
+
+        return max((run() for _ in range(restarts)), key=lambda scored: scored[0])[1]
 
     def _data(self, x: np.ndarray) -> np.ndarray:
         x = points("x", x, self)

@@ -287,6 +287,19 @@ def _change(model, p, read, x, rng):
 
 
 @pytest.mark.usefixtures("as_users_call")
+def test_of_several_starts_the_one_with_the_largest_bound_is_kept():
+    x = digits().images[:100]
+    settings = {"n_components": 3, "hidden": (8,), "steps": 40, "rate": 1e-2}
+    ends = [
+        GMVAE.fit(x, 2, rng=np.random.default_rng(14), restarts=restarts, **settings)
+        .model.elbo(x, np.random.default_rng(0), 50)
+        .elbo
+        for restarts in (1, 4)
+    ]
+    assert ends[1] > ends[0] + 10
+
+
+@pytest.mark.usefixtures("as_users_call")
 def test_noise_bounds_the_variance_of_the_likelihood_from_below():
     x = np.repeat(digits().images[:4], 10, axis=0)
     settings = {"n_components": 2, "hidden": (16,), "steps": 400, "rate": 1e-2}
@@ -317,6 +330,11 @@ NAN = np.where(np.arange(20).reshape(5, 4) == 7, np.nan, X)
         (lambda: GOOD.sample(0, RNG), "n_points must be at least 1"),
         (lambda: GMVAE.fit(NAN, 2, n_components=2, rng=RNG), "row 1 of x is partly NaN"),
         (lambda: GMVAE.fit(X, 2, n_components=2, rng=RNG, noise=-1.0), "noise must not be neg"),
+        (lambda: GMVAE.fit(X, 2, n_components=2, rng=RNG, restarts=0), "restarts must be at least"),
+        (
+            lambda: GMVAE.fit(X, 2, n_components=2, rng=RNG, restarts=2, checkpoint="run.npz"),
+            "checkpoint holds one training",
+        ),
         (lambda: GMVAE.init(4, 2, n_components=0, rng=RNG), "n_components must be at least 1"),
         (lambda: GMVAE.init(4, 0, n_components=2, rng=RNG), "n_latent must be at least 1"),
         (
