@@ -103,7 +103,7 @@ class Autoencoder:
     def loss(
         self,
         p: Mapping[str, Tensor],
-        batch: tuple[Float[np.ndarray, "n d"]],
+        batch: tuple[Float[np.ndarray, "n d"], ...],
         rng: np.random.Generator,
     ) -> Tensor:
         """Mean of |x - h(s)|^2 over a batch.
@@ -112,8 +112,8 @@ class Autoencoder:
         ----------
         p : mapping of Tensors
             The parameters, by their names.
-        batch : tuple of one array (n, d)
-            Points.
+        batch : tuple of one or two arrays (n, d)
+            Points; if there are two, the first is encoded and the second explained.
         rng : numpy.random.Generator
             Not used: this loss draws nothing.
 
@@ -127,8 +127,8 @@ class Autoencoder:
         ValueError
             If the shapes do not fit.
         """
-        (x,) = batch
-        decoded = perceptron(p, "decoder", perceptron(p, "encoder", x))
+        read, x = batch[0], batch[-1]
+        decoded = perceptron(p, "decoder", perceptron(p, "encoder", read))
         return ((decoded - x) ** 2).sum(axis=1).mean()
 
     def encode(self, x: Real[np.ndarray, "T d"]) -> Float[np.ndarray, "T D"]:
@@ -224,7 +224,7 @@ class Autoencoder:
         rate : float
             Largest learning rate; it falls to zero along half a cosine.
         **options
-            Passed on to `latent.train`.
+            `noise`, see `latent.autoencoder.fit_points`, and arguments of `latent.train`.
 
         Returns
         -------

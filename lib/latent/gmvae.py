@@ -482,7 +482,7 @@ class GMVAE:
         rate : float
             Largest learning rate; it falls to zero along half a cosine, twice.
         **options
-            Passed on to `latent.train` for the second training.
+            Arguments of `latent.train` for the second training.
 
         Returns
         -------

@@ -155,6 +155,11 @@ def constants(parameters: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
     -------
     dict of Tensors
         By the same names.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is not made of floats.
     """
     return {name: record(value) for name, value in parameters.items()}
 

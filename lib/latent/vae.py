@@ -401,7 +401,7 @@ class VAE:
         rate : float
             Largest learning rate; it falls to zero along half a cosine.
         **options
-            Passed on to `latent.train`.
+            `noise`, see `latent.autoencoder.fit_points`, and arguments of `latent.train`.
 
         Returns
         -------

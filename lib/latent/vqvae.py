@@ -262,7 +262,7 @@ class VQVAE:
     def loss(
         self,
         p: Parameters,
-        batch: tuple[Float[np.ndarray, "n d"]],
+        batch: tuple[Float[np.ndarray, "n d"], ...],
         rng: np.random.Generator,
     ) -> Tensor:
         """Mean over a batch of -ln p(x | z_q) + |sg(z_e) - e|^2 + beta |z_e - sg(e)|^2.
@@ -271,8 +271,8 @@ class VQVAE:
         ----------
         p : mapping of Tensors
             The parameters, by their names.
-        batch : tuple of one array (n, d)
-            Points.
+        batch : tuple of one or two arrays (n, d)
+            Points; if there are two, the first is encoded and the second explained.
         rng : numpy.random.Generator
             Not used: this loss draws nothing.
 
@@ -286,8 +286,8 @@ class VQVAE:
         ValueError
             If the shapes do not fit.
         """
-        (x,) = batch
-        z_e, e = self._encoded(p, x)
+        read, x = batch[0], batch[-1]
+        z_e, e = self._encoded(p, read)
         nll = self._negative_log_likelihood(p, straight_through(z_e, e), x)
         codebook = ((stop_gradient(z_e) - e) ** 2).sum()
         commitment = ((z_e - stop_gradient(e)) ** 2).sum()
@@ -483,7 +483,7 @@ class VQVAE:
         rate : float
             Largest learning rate; it falls to zero along half a cosine.
         **options
-            Passed on to `latent.train`.
+            `noise`, see `latent.autoencoder.fit_points`, and arguments of `latent.train`.
 
         Returns
         -------

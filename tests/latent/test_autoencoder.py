@@ -36,6 +36,9 @@ def test_the_loss_is_the_squared_error_of_what_comes_back(hidden):
     expected = ((x - h) ** 2).sum() / 6
     assert_allclose(float(model.loss(constants(model.parameters), (x,), rng)), expected)
     assert_allclose(model.squared_error(x), expected)
+    other = rng.normal(size=(6, 4))
+    pair = float(model.loss(constants(model.parameters), (x, other), rng))
+    assert_allclose(pair, ((other - h) ** 2).sum() / 6)
 
 
 @pytest.mark.parametrize("hidden", [(), (5,), (5, 3)])

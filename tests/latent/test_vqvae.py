@@ -98,6 +98,10 @@ def test_the_loss_and_the_bound_are_the_formulas_of_the_lecture(likelihood):
         log_likelihood += log_density(model, z_q.reshape(1, -1), x[n]).item()
     loss = -log_likelihood + 1.4 * distance
     assert_allclose(float(model.loss(constants(model.parameters), (x,), rng)), loss / 7)
+    other = some_data(rng, likelihood, 7)
+    z_q = codebook[model.encode(x)].reshape(7, -1)
+    pair = float(model.loss(constants(model.parameters), (x, other), rng))
+    assert_allclose(pair, (1.4 * distance - log_density(model, z_q, other).sum()) / 7)
     terms = model.elbo(x)
     assert_allclose(terms, (log_likelihood, distance, 7 * 2 * np.log(3)))
     assert_allclose(terms.elbo, log_likelihood - 14 * np.log(3))
