@@ -24,8 +24,13 @@ The bound E_q[ln p(x, s, w, z) - ln q(s, w, z | x)] has four terms:
     - E_q(s)q(w)[KL(p(z | s, w) || p(z))]                                     kl_z
 
 The slide prints the second as E over q(w) and p(z | s, w) of KL(q(s | x) || p(s | w, z)). But
-p(z | s, w) depends on the s that this divergence integrates out. Read with another, independent s
-for it, the printed form is a bound too, and a looser one.
+p(z | s, w) depends on the s that this divergence integrates out. Read with an independent s' for
+it, the printed form is a bound too, and a looser one: with r_k(s) = p(z = k | s, w) and
+l_k(s) = ln p(s | w, z = k) it lacks
+
+    1/2 E[sum_k (r_k(s) - r_k(s')) (l_k(s) - l_k(s'))] >= 0,
+
+which is not negative because r is the gradient of the convex function ln sum_k pi_k exp l_k.
 """
 
 from collections.abc import Sequence
