@@ -147,9 +147,9 @@ def reconstruction(effort: Effort) -> Table:
         back = pca.inverse_transform(pca.transform(held_out))
         linear, deep = (
             Autoencoder.fit(
-                train, D, rng=np.random.default_rng(D), hidden=hidden, steps=effort.steps
+                train, D, rng=np.random.default_rng(D), hidden=hidden, rate=rate, steps=effort.steps
             ).model
-            for hidden in ((), (128,))
+            for hidden, rate in (((), 1e-2), ((128,), 2e-3))
         )
         error = float(((held_out - back) ** 2).sum(axis=1).mean())
         rows.append((D, mean, error, linear.squared_error(held_out), deep.squared_error(held_out)))
