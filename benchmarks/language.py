@@ -24,8 +24,9 @@ import numpy as np
 from latent.adam import Adam
 from latent.data import austen
 from latent.gpt import GPT, windows
+from latent.muon import Muon
 from latent.ngram import kneser_ney, witten_bell
-from latent.schedules import cosine
+from latent.schedules import cosine, linear
 from latent.seq2seq import Seq2Seq, pad
 from latent.subwords import Subwords
 from latent.text import Alphabet, hold_out
@@ -131,14 +132,14 @@ def bits_per_character(model: GPT, subwords: Subwords, text: str) -> float:
 def train_gpt(
     text: str,
     *,
-    n_symbols: int = 1024,
+    n_symbols: int = 2048,
     width: int = 128,
     n_heads: int = 4,
     n_layers: int = 3,
-    context: int = 128,
+    context: int = 64,
     size: int = 16,
-    steps: int = 1800,
-    rate: float = 3e-3,
+    steps: int = 4000,
+    rate: float = 5e-3,
     workers: int = 2,
     seed: int = 0,
     checkpoint: Path | None = None,
@@ -187,8 +188,8 @@ def train_gpt(
         windows(subwords.encode(seen), context, size, rng),
         steps=steps,
         rng=rng,
-        optimiser=Adam(b2=0.99, clip=1.0, workers=workers),
-        rate=cosine(rate, steps, warmup=steps // 20),
+        optimiser=Muon(size=0.4, adam=Adam(b2=0.99, clip=1.0, workers=workers)),
+        rate=linear(rate, steps, warmup=steps // 20),
         checkpoint=checkpoint,
         progress=progress,
     )
@@ -261,7 +262,7 @@ def train_seq2seq(
     n_heads: int = 4,
     n_layers: int = 2,
     size: int = 64,
-    steps: int = 1000,
+    steps: int = 800,
     rate: float = 3e-3,
     workers: int = 1,
     seed: int = 0,
