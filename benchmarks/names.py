@@ -2,3 +2,4 @@
 
 LOG, SCALING = "hmmlearn log", "hmmlearn scaling"
 TEXTBOOK = "latent.chain"
+SOFTMAX, TORCH_SOFTMAX, HALF = "softmax", "PyTorch softmax", "half the length"

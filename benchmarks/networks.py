@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from benchmarks.harness import Answer, Case, Scale, Work
 from latent.adam import Adam, gradient
 from latent.gpt import GPT
+from latent.positions import positional_encoding
 from latent.vae import VAE
 
 PEER = "PyTorch"
@@ -83,12 +84,7 @@ def _network(
 
 
 def _gpt(dtype: type) -> GPT:
-    """Small, with weights of its size in training: a new GPT's last matrix is zero."""
-    rng = np.random.default_rng(0)
-    model = GPT.init(**SIZES, rng=rng, dtype=dtype)
-    readout = 0.1 * rng.standard_normal(model.parameters["readout.weight"].shape)
-    parameters = model.parameters | {"readout.weight": readout.astype(dtype)}
-    return GPT(parameters, **SIZES)
+    return GPT.init(**SIZES, rng=np.random.default_rng(0), dtype=dtype)
 
 
 def _vae(d: int, hidden: int, D: int, dtype: type) -> VAE:
@@ -165,7 +161,8 @@ def torch_gpt(model: GPT, p: Torch, batch: torch.Tensor, rng: np.random.Generato
     """
     x, targets = batch[:, :-1], batch[:, 1:]
     (B, T), W, H = x.shape, model.width, model.n_heads
-    rows = F.embedding(x, p["symbols"]) + p["positions"][:T]
+    waves = torch.from_numpy(positional_encoding(T, W)).to(p["symbols"].dtype)
+    rows = F.embedding(x, p["symbols"]) * W**0.5 + 2**0.5 * waves
     for i in range(model.n_layers):
         name = f"block{i}"
         h = _normalise(p, f"{name}.attention_norm", rows)
@@ -179,7 +176,7 @@ def torch_gpt(model: GPT, p: Torch, batch: torch.Tensor, rng: np.random.Generato
         h = _normalise(p, f"{name}.feed_forward_norm", rows)
         h = F.gelu(h @ p[f"{name}.feed_forward.in.weight"], approximate="tanh")
         rows = rows + h @ p[f"{name}.feed_forward.out.weight"]
-    scores = _normalise(p, "norm", rows) @ p["readout.weight"]
+    scores = _normalise(p, "norm", rows) @ p["symbols"].T
     return F.cross_entropy(scores.reshape(B * T, -1), targets.reshape(-1))
 
 

@@ -4,8 +4,10 @@ import json
 import math
 import os
 import platform
+from collections.abc import Iterator
 from dataclasses import asdict
 from importlib.metadata import version
+from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,13 +15,20 @@ from threadpoolctl import threadpool_info
 
 from benchmarks import plot
 from benchmarks.harness import Result
+from benchmarks.names import SOFTMAX, TORCH_SOFTMAX
 
-LIBRARIES = ("numpy", "scipy", "hmmlearn", "scikit-learn")
+LIBRARIES = ("numpy", "scipy", "hmmlearn", "scikit-learn", "torch")
+MODULES = {library: library for library in LIBRARIES} | {"scikit-learn": "sklearn"}
 VERDICT = {True: "yes", False: "**no**", None: ""}
 CPU_INFO = Path("/proc/cpuinfo")
 GROWTH = (
     "With one thread. From each size to the next one measured, time grows as size ** exponent; "
     "1 is linear, 2 quadratic, and below 1 the overhead of a call still counts."
+)
+
+CROSSING = (
+    "With one thread; the length at which a straight line between the two measured around it, in "
+    "logarithms, crosses a ratio of one."
 )
 
 
@@ -50,7 +59,7 @@ def machine() -> dict[str, str]:
         "processor": f"{_processor()}, {os.cpu_count()} cores, {platform.machine()}",
         "system": platform.system(),
         "Python": platform.python_version(),
-        **{library: version(library) for library in LIBRARIES},
+        **{library: version(library) for library in LIBRARIES if find_spec(MODULES[library])},
         "linear algebra": ", ".join(sorted({_blas(lib) for lib in threadpool_info()} - {""})),
     }
 
@@ -79,6 +88,9 @@ def markdown(results: list[Result], void: list[str]) -> str:
         for section in dict.fromkeys(result.section for result in some):
             rows = [result for result in some if result.section == section]
             parts += [f"### {section}", _table(rows)]
+    crossings = list(_crossings([r for r in results if r.threads == 1]))
+    if crossings:
+        parts += ["## Where linear attention becomes faster", CROSSING, "\n".join(crossings)]
     rows = _exponents([r for r in results if r.threads == 1 and r.unit == "ms"])
     if rows:
         header = ["case", "peer", "sizes", "our exponents", "the peer's exponents"]
@@ -168,6 +180,38 @@ def _series(results: list[Result], size: str) -> list[list[Result]]:
             result
         )
     return list(series.values())
+
+
+def _crossings(results: list[Result]) -> Iterator[str]:
+    """Say for each kind of attention and each softmax where the ratio falls to one."""
+    for kind in ("full", "causal"):
+        for peer in (SOFTMAX, TORCH_SOFTMAX):
+            some = [r for r in results if (r.section, r.peer) == (f"Attention, {kind}", peer)]
+            if T := crossing(some):
+                yield f"- {kind}, {peer}: T = {T:.0f}"
+
+
+def crossing(results: list[Result]) -> float | None:
+    """Length from which the ratio is below one.
+
+    Parameters
+    ----------
+    results : list of Result
+        With T in their sizes.
+
+    Returns
+    -------
+    float or None
+        T where ln ratio is zero on a straight line against ln T; None if the ratios do not fall
+        through one.
+    """
+    some = sorted(results, key=lambda r: r.sizes["T"])
+    for before, after in pairwise(some):
+        if before.ratio > 1 >= after.ratio:
+            low, high = math.log(before.ratio), math.log(after.ratio)
+            start, end = (math.log(r.sizes["T"]) for r in (before, after))
+            return math.exp(start + (end - start) * low / (low - high))
+    return None
 
 
 def _slopes(sizes: list[float], times: list[float]) -> str:

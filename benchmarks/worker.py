@@ -12,13 +12,19 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from functools import partial
 from importlib import import_module
+from importlib.util import find_spec
 
 from benchmarks.harness import BRIEF, FULL, QUICK, Result, Scale, Void, measure
 
 SCALES = {"full": FULL, "brief": BRIEF, "quick": QUICK}
-CASES = ["hmm", "mixtures"]  # modules with cases, which are timed in the worker's process
-PROCESSES = ["memory", "startup"]  # modules with results, which start processes of their own
-PARTS = [*CASES, *PROCESSES]
+CASES = [
+    "hmm",
+    "mixtures",
+    "networks",
+]  # modules with cases, which are timed in the worker's process
+RESULTS = ["memory", "startup", "attention"]  # modules with results, which measure by themselves
+NEEDS = {"networks": "torch", "attention": "torch"}  # peers that not every machine has
+PARTS = [*CASES, *RESULTS]
 THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -39,8 +45,11 @@ def outcomes(part: str, scale: Scale, threads: int) -> Iterator[Result | Void]:
     Result or Void
         `Void` for a case that cannot be compared; the others go on.
     """
+    if part in NEEDS and find_spec(NEEDS[part]) is None:
+        yield Void(f"{part}: {NEEDS[part]} is not installed; `make bench` installs it")
+        return
     module = import_module(f"benchmarks.{part}")  # its peers only, and not those of other parts
-    if part in PROCESSES:
+    if part in RESULTS:
         runs = [partial(module.results, scale, threads)]
     else:
         runs = (partial(measure, case, scale.budget, threads) for case in module.cases(scale))

@@ -5,6 +5,7 @@ import platform
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from xml.etree import ElementTree
 
 import numpy as np
@@ -26,14 +27,21 @@ from benchmarks.harness import (
     per_iteration,
     up_to,
 )
-from benchmarks.names import LOG
-from benchmarks.worker import CASES, outcomes
+from benchmarks.names import HALF, LOG, SOFTMAX, TORCH_SOFTMAX
+from benchmarks.worker import CASES, NEEDS, outcomes
 from tests.conftest import ROOT
 
 TINY = Scale(steps=400, states=3, sequences=3, points=1000, budget=Budget(0.0, 1, 1))
 
 
-@pytest.fixture(scope="module", params=CASES)
+def marked(part):
+    """A part of the benchmarks, skipped where its peer is missing."""
+    missing = part in NEEDS and find_spec(NEEDS[part]) is None
+    reason = "PyTorch is missing, `make bench` installs it"
+    return pytest.param(part, marks=pytest.mark.skipif(missing, reason=reason))
+
+
+@pytest.fixture(scope="module", params=map(marked, CASES))
 def results(request):
     """Results of one part at tiny sizes, the times made up; a void case fails here."""
 
@@ -79,7 +87,7 @@ def rows(markdown):
 
 
 def test_all_contenders_of_all_cases_agree(results):
-    assert len(results) > 10
+    assert len(results) > 5
     assert all(0 <= r.difference <= 1e-6 for r in results)
 
 
@@ -137,6 +145,39 @@ def test_a_void_case_is_reported_and_the_others_go_on(monkeypatch):
     assert isinstance(void, Void)
     assert isinstance(fine, Result)
     assert "differ by" in report.markdown([fine], [str(void)])
+
+
+@pytest.mark.parametrize("part", NEEDS)
+def test_a_part_whose_peer_is_missing_is_void_and_says_how_to_get_it(part, monkeypatch):
+    monkeypatch.setattr("benchmarks.worker.find_spec", lambda name: None)
+    (void,) = outcomes(part, TINY, threads=1)
+    assert "torch is not installed; `make bench` installs it" in str(void)
+
+
+@pytest.mark.parametrize("part", [marked("attention")])
+def test_attention_is_measured_at_each_length(part):
+    found = list(outcomes(part, TINY, threads=1))
+    assert all(isinstance(r, Result) for r in found)
+    assert {r.sizes["T"] for r in found} == {64, 128, 256, 400}
+    assert {r.peer for r in found} == {SOFTMAX, TORCH_SOFTMAX, HALF}
+    table = report.markdown(found, [])
+    assert "### Attention, causal" in table
+    assert "Attention, full: memory" in table
+
+
+def test_the_crossing_is_where_the_ratio_is_one():
+    def at(T, ratio):
+        return result(sizes={"T": T}, ratio=ratio)
+
+    assert report.crossing([at(100, 4.0), at(400, 0.25)]) == pytest.approx(200)
+    assert report.crossing([at(400, 0.25), at(100, 4.0), at(50, 8.0)]) == pytest.approx(200)
+    assert report.crossing([at(100, 0.5), at(400, 0.25)]) is None
+    assert report.crossing([at(100, 3.0), at(400, 2.0)]) is None
+    lines = [
+        result(section="Attention, full", peer=SOFTMAX, sizes={"T": T}, ratio=ratio)
+        for T, ratio in ((100, 4.0), (400, 0.25))
+    ]
+    assert "- full, softmax: T = 200" in report.markdown(lines, [])
 
 
 def test_differences_are_relative_to_the_answer_and_at_least_to_one():
