@@ -26,7 +26,7 @@ from latent.attention import (
     causal_mask,
     linear_attention,
 )
-from latent.autodiff import Tensor, concatenate, record, stop_gradient
+from latent.autodiff import Tensor, concatenate, constants, record, stop_gradient
 from latent.autoencoder import Autoencoder
 from latent.baum_welch import baum_welch
 from latent.bayes import (
@@ -159,6 +159,7 @@ __all__ = [
     "chain",
     "cluster_means",
     "concatenate",
+    "constants",
     "data",
     "distortion",
     "elbo",

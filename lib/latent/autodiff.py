@@ -17,7 +17,7 @@ primitives, a line for each derivative. Speelpenning (1980); Griewank and Walthe
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Union
 
 import numpy as np
@@ -418,6 +418,27 @@ def stop_gradient(x: Tensor) -> Tensor:
     if not isinstance(x, Tensor):
         raise ValueError(f"x must be a Tensor, got {type(x).__name__}")
     return record(x.data)
+
+
+def constants(values: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
+    """Return parameters as constants: to evaluate a network without a tape.
+
+    Parameters
+    ----------
+    values : mapping of arrays
+        By name.
+
+    Returns
+    -------
+    dict of Tensors
+        By the same names.
+
+    Raises
+    ------
+    ValueError
+        If they are not floats.
+    """
+    return {name: stop_gradient(Tensor(value)) for name, value in values.items()}
 
 
 def concatenate(parts: Sequence[Tensor], axis: int = -1) -> Tensor:

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from latent import checks
-from latent.autodiff import Tensor
-from latent.perceptron import check_ends, constants, init_perceptron, layer_sizes, perceptron
+from latent.autodiff import Tensor, constants
+from latent.perceptron import check_ends, init_perceptron, layer_sizes, perceptron
 from latent.schedules import cosine
 from latent.shapes import Float, Real
 from latent.training import Trained, minibatches, train

@@ -41,7 +41,7 @@ import numpy as np
 from scipy.special import softmax
 
 from latent import checks
-from latent.autodiff import Tensor, record
+from latent.autodiff import Tensor, constants, record
 from latent.autoencoder import fit_points, latents, points
 from latent.clustering import kmeans
 from latent.fused import logsumexp
@@ -49,7 +49,6 @@ from latent.likelihoods import likelihood_named
 from latent.perceptron import (
     Parameters,
     check_ends,
-    constants,
     init_perceptron,
     layer_sizes,
     perceptron,

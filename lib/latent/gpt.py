@@ -23,14 +23,13 @@ import numpy as np
 
 from latent import checks
 from latent.attention import causal_mask
-from latent.autodiff import Tensor
+from latent.autodiff import Tensor, constants
 from latent.fused import cross_entropy
 from latent.shapes import Float, Int
 from latent.transformer import (
     Arrays,
     Parameters,
     checked_parameters,
-    constants,
     embed,
     encoder_block,
     encoder_block_parameters,

@@ -11,7 +11,8 @@ from itertools import count, pairwise
 import numpy as np
 
 from latent import checks
-from latent.autodiff import Tensor, record
+from latent.autodiff import Tensor
+from latent.fused import linear
 
 Parameters = Mapping[str, Tensor]
 
@@ -88,80 +89,12 @@ def perceptron(p: Parameters, name: str, x: Tensor | np.ndarray) -> Tensor:
     -----
     Lecture 7.
     """
-    y = affine(x, p[f"{name}.0.weight"], p[f"{name}.0.bias"])
+    y = linear(x, p[f"{name}.0.weight"], p[f"{name}.0.bias"])
     i = 1
     while f"{name}.{i}.weight" in p:
-        y = affine(y.relu(), p[f"{name}.{i}.weight"], p[f"{name}.{i}.bias"])
+        y = linear(y.relu(), p[f"{name}.{i}.weight"], p[f"{name}.{i}.bias"])
         i += 1
     return y
-
-
-def affine(x: Tensor | np.ndarray, weight: Tensor, bias: Tensor) -> Tensor:
-    """Return y = x W + b as one primitive.
-
-    From dl = sum over rows of g dy^T and dy = dx W + x dW + db follow
-
-        dl/dx = g W^T,    dl/dW = sum over rows of x^T g,    dl/db = sum over rows of g.
-
-    Parameters
-    ----------
-    x : Tensor or array (..., n_in)
-        Rows.
-    weight : Tensor (n_in, n_out)
-        W.
-    bias : Tensor (n_out,)
-        b.
-
-    Returns
-    -------
-    Tensor (..., n_out)
-        A row for each row of x.
-
-    Raises
-    ------
-    ValueError
-        If the rows are not as long as W has rows.
-
-    Notes
-    -----
-    Lecture 7.
-    """
-    value = x.data if isinstance(x, Tensor) else x
-    W, b = weight.data, bias.data
-    if value.ndim < 2 or value.shape[-1] != len(W):
-        raise ValueError(f"x must have rows of {len(W)} entries, got shape {value.shape}")
-    rows = value.reshape(-1, len(W))
-    y = rows @ W
-    y += b
-
-    shape = (len(rows), len(b))
-    return record(
-        y.reshape(*value.shape[:-1], len(b)),
-        (x, lambda g: (g.reshape(shape) @ W.T).reshape(value.shape)),
-        (weight, lambda g: rows.T @ g.reshape(shape)),
-        (bias, lambda g: g.reshape(shape).sum(axis=0)),
-    )
-
-
-def constants(parameters: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
-    """Return parameters as Tensors without a gradient, to evaluate a network and no more.
-
-    Parameters
-    ----------
-    parameters : mapping of arrays
-        By name.
-
-    Returns
-    -------
-    dict of Tensors
-        By the same names.
-
-    Raises
-    ------
-    ValueError
-        If a parameter is not made of floats.
-    """
-    return {name: record(value) for name, value in parameters.items()}
 
 
 def layer_sizes(parameters: Mapping[str, np.ndarray], name: str) -> list[int]:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from latent import checks
-from latent.autodiff import Tensor
+from latent.autodiff import Tensor, constants
 from latent.fused import cross_entropy, embedding
 from latent.gpt import draw, log_softmax
 from latent.shapes import Bool, Float, Int
@@ -28,7 +28,6 @@ from latent.transformer import (
     Arrays,
     Parameters,
     checked_parameters,
-    constants,
     decoder_block,
     decoder_block_parameters,
     embed,

@@ -24,7 +24,7 @@ import numpy as np
 
 from latent import checks
 from latent.attention import causal_mask
-from latent.autodiff import Tensor, stop_gradient
+from latent.autodiff import Tensor
 from latent.fused import embedding, gelu, layer_norm, softmax
 from latent.positions import positional_encoding
 from latent.shapes import Bool, Int
@@ -475,27 +475,6 @@ def matrix(
     n_in, n_out = checks.whole("n_in", n_in), checks.whole("n_out", n_out)
     scale = checks.positive("gain", gain) / np.sqrt(n_in)
     return {f"{name}.weight": scale * checks.generator(rng).standard_normal((n_in, n_out))}
-
-
-def constants(parameters: Arrays) -> dict[str, Tensor]:
-    """Return parameters as Tensors that keep no tape: for all but training.
-
-    Parameters
-    ----------
-    parameters : dict of arrays
-        By name.
-
-    Returns
-    -------
-    dict of Tensors
-        By the same names, without gradients.
-
-    Raises
-    ------
-    ValueError
-        If they are not floats.
-    """
-    return {name: stop_gradient(Tensor(value)) for name, value in parameters.items()}
 
 
 def checked_parameters(parameters: object, like: Arrays) -> Arrays:

@@ -28,13 +28,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from latent import checks
-from latent.autodiff import Tensor, record
+from latent.autodiff import Tensor, constants, record
 from latent.autoencoder import fit_points, latents, points
 from latent.likelihoods import likelihood_named
 from latent.perceptron import (
     Parameters,
     check_ends,
-    constants,
     init_perceptron,
     layer_sizes,
     perceptron,

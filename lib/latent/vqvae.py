@@ -27,7 +27,7 @@ import numpy as np
 from scipy.special import entr
 
 from latent import checks
-from latent.autodiff import Tensor, stop_gradient
+from latent.autodiff import Tensor, constants, stop_gradient
 from latent.autoencoder import fit_points, points
 from latent.clustering import kmeans_plus_plus
 from latent.fused import embedding
@@ -35,7 +35,6 @@ from latent.likelihoods import likelihood_named
 from latent.perceptron import (
     Parameters,
     check_ends,
-    constants,
     init_perceptron,
     layer_sizes,
     perceptron,

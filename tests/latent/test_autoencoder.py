@@ -6,9 +6,9 @@ from gradients import assert_gradients
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.decomposition import PCA
 
+from latent.autodiff import constants
 from latent.autoencoder import Autoencoder
 from latent.data import digits
-from latent.perceptron import constants
 from latent.storage import load, save
 
 

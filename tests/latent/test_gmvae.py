@@ -8,10 +8,10 @@ from scipy import stats
 from scipy.special import expit, logsumexp, softmax
 
 import latent
-from latent.autodiff import Tensor
+from latent.autodiff import Tensor, constants
 from latent.data import digits
 from latent.gmvae import GMVAE, log_components
-from latent.perceptron import constants, perceptron
+from latent.perceptron import perceptron
 from latent.storage import load, save
 from latent.vae import VAE, sample_normal
 

@@ -8,7 +8,7 @@ from random_models import seeds
 
 from latent import transformer
 from latent.attention import attention, causal_mask
-from latent.autodiff import Tensor
+from latent.autodiff import Tensor, constants
 from latent.positions import positional_encoding
 
 
@@ -228,7 +228,7 @@ LIKE = {"a": np.zeros((2, 3)), "b": np.zeros(2)}
         (lambda: transformer.matrix("m", 0, 4, RNG), "n_in must be at least 1"),
         (lambda: transformer.matrix("m", 4, 1.5, RNG), "n_out must be an integer"),
         (lambda: transformer.norm_parameters("n", -1), "width must be at least 1"),
-        (lambda: transformer.constants({"a": np.arange(3)}), "data must be floats"),
+        (lambda: constants({"a": np.arange(3)}), "data must be floats"),
         (lambda: transformer.checked_parameters([1], LIKE), r"missing are \['a', 'b'\]"),
         (
             lambda: transformer.checked_parameters({"a": np.zeros((2, 3)), "c": 1}, LIKE),

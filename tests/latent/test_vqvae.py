@@ -12,9 +12,9 @@ from scipy.spatial.distance import cdist
 from scipy.special import expit, logsumexp
 from scipy.stats import bernoulli, norm
 
-from latent.autodiff import Tensor, stop_gradient
+from latent.autodiff import Tensor, constants, stop_gradient
 from latent.data import digits
-from latent.perceptron import constants, perceptron
+from latent.perceptron import perceptron
 from latent.storage import load, save
 from latent.vqvae import VQVAE, nearest_codes, straight_through
 
