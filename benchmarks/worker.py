@@ -60,6 +60,22 @@ def outcomes(part: str, scale: Scale, threads: int) -> Iterator[Result | Void]:
             yield void
 
 
+def environment(threads: int) -> dict[str, str]:
+    """Return the environment of a process whose linear algebra may use some threads.
+
+    Parameters
+    ----------
+    threads : int
+        How many.
+
+    Returns
+    -------
+    dict of str
+        This process's, but for the number of threads.
+    """
+    return os.environ | dict.fromkeys(THREAD_VARIABLES, str(threads))
+
+
 def start(part: str, scale: str, threads: int) -> Iterator[Result | str]:
     """Run one part in a fresh process.
 
@@ -83,8 +99,9 @@ def start(part: str, scale: str, threads: int) -> Iterator[Result | str]:
         If the process fails.
     """
     command = [sys.executable, "-m", __spec__.name, part, scale, str(threads)]
-    environment = os.environ | dict.fromkeys(THREAD_VARIABLES, str(threads))
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, env=environment(threads), stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None  # because of PIPE
         for line in process.stdout:
             outcome = json.loads(line)
