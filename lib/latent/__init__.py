@@ -74,6 +74,7 @@ from latent.lagrange import simplex_mle
 from latent.mean_field import MeanField, mean_field, variational_em
 from latent.mixtures import GMM
 from latent.monte_carlo import monte_carlo_em
+from latent.muon import Muon
 from latent.ngram import NGram, kneser_ney, witten_bell
 from latent.order_m import SuperChain, order_m
 from latent.positions import positional_encoding
@@ -123,6 +124,7 @@ __all__ = [
     "Latent",
     "LatentSample",
     "MeanField",
+    "Muon",
     "NGram",
     "Neighbour",
     "NormalGamma",

@@ -125,32 +125,91 @@ class Adam:
         FloatingPointError
             If the gradient is not finite; the state is as before.
         """
-        theta, m, v, t = (state[name] for name in ("theta", "m", "v", "t"))
-        loss, g = gradient(model, theta, batch, rng, workers=self.workers)
-        if not np.isfinite(loss):
-            return loss  # `train` says what to do
+        loss, g = self.gradient(model, state, batch, rng)
+        if np.isfinite(loss):  # otherwise `train` says what to do
+            state["t"] += 1
+            self.move(state["theta"], state["m"], state["v"], g, rate, int(state["t"]))
+        return loss
+
+    def gradient(
+        self, model: Any, state: dict[str, np.ndarray], batch: Any, rng: np.random.Generator
+    ) -> tuple[float, np.ndarray]:
+        """Return the loss of a batch and its gradient, shortened to `clip`.
+
+        Parameters
+        ----------
+        model
+            With `loss(p, batch, rng)`, a Tensor.
+        state : dict of arrays
+            As from `start`.
+        batch
+            The data.
+        rng : numpy.random.Generator
+            Passed on to `loss`.
+
+        Returns
+        -------
+        loss : float
+            At the parameters of the state.
+        g : array (n,)
+            Its gradient; NaN if the loss is not finite.
+
+        Raises
+        ------
+        ValueError
+            If there are several workers and the batch has no rows for each of them.
+        FloatingPointError
+            If the loss is finite and the gradient is not.
+        """
+        loss, g = gradient(model, state["theta"], batch, rng, workers=self.workers)
         norm = float(np.sqrt(g @ g))
-        if not np.isfinite(norm):
+        if np.isfinite(loss) and not np.isfinite(norm):
             raise FloatingPointError(
-                f"the gradient is not finite in step {int(t)}: lower the rate, clip the gradient, "
-                "or look for a logarithm or a root of zero"
+                f"the gradient is not finite in step {int(state['t'])}: lower the rate, clip the "
+                "gradient, or look for a logarithm or a root of zero"
             )
         if self.clip is not None and norm > self.clip:
             g *= self.clip / norm
-        t += 1
+        return loss, g
+
+    def move(
+        self, theta: np.ndarray, m: np.ndarray, v: np.ndarray, g: np.ndarray, rate: float, t: int
+    ) -> None:
+        """Update the running means and the parameters in place.
+
+        Parameters
+        ----------
+        theta, m, v : arrays of one shape
+            Parameters and running means.
+        g : array of that shape
+            The gradient; its memory is used for something else.
+        rate : float
+            Learning rate.
+        t : int
+            Number of this step, from 1.
+
+        Returns
+        -------
+        None
+            The arrays have changed.
+
+        Raises
+        ------
+        ValueError
+            If the shapes differ.
+        """
         m *= self.b1
         m += (1 - self.b1) * g
         v *= self.b2
         g *= g
         g *= 1 - self.b2
         v += g
-        small = math.sqrt(1 - self.b2 ** int(t))  # numerator and denominator are multiplied by it
+        small = math.sqrt(1 - self.b2**t)  # numerator and denominator are multiplied by it
         root = np.sqrt(v, out=g)
         root += self.eps * small
         step = np.divide(m, root, out=root)
-        step *= rate * small / (1 - self.b1 ** int(t))
+        step *= rate * small / (1 - self.b1**t)
         theta -= step
-        return loss
 
     def finish(self, model: Any, state: dict[str, np.ndarray]) -> Any:
         """Return the model with the parameters of the state.

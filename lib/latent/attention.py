@@ -24,6 +24,7 @@ from typing import NamedTuple
 import numpy as np
 
 from latent import checks
+from latent.memory import keep_freed_memory
 from latent.shapes import Bool, Float, Real
 
 
@@ -253,6 +254,7 @@ def _divide(numerator: np.ndarray, total: np.ndarray) -> np.ndarray:
 
 def _queries_keys_values(q: object, k: object, v: object) -> tuple[np.ndarray, ...]:
     """Check shapes and numbers, and give all three one precision; floats are not copied."""
+    keep_freed_memory()  # attention makes and frees large arrays
     q, k, v = _floats("q", q), _floats("k", k), _floats("v", v)
     for name, value in (("q", q), ("k", k), ("v", v)):
         if value.ndim < 2 or not value.size:

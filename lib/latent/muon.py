@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 
 from latent import checks
-from latent.adam import Adam, gradient, views
+from latent.adam import Adam, views
 from latent.shapes import Float
 
 # Large at zero, so that small singular values grow fast; near one they stay in 0.7..1.2.
@@ -127,18 +127,11 @@ class Muon:
         FloatingPointError
             If the gradient is not finite; the state is as before.
         """
-        adam, t = self.adam, state["t"]
-        loss, g = gradient(model, state["theta"], batch, rng, workers=adam.workers)
+        loss, g = self.adam.gradient(model, state, batch, rng)
         if not np.isfinite(loss):
             return loss  # `train` says what to do
-        norm = float(np.sqrt(g @ g))
-        if not np.isfinite(norm):
-            raise FloatingPointError(
-                f"the gradient is not finite in step {int(t)}: lower the rate or clip the gradient"
-            )
-        if adam.clip is not None and norm > adam.clip:
-            g *= adam.clip / norm
-        t += 1
+        state["t"] += 1
+        t = int(state["t"])
         like = model.parameters
         parts = [views(x, like) for x in (state["theta"], state["m"], state["v"], g)]
 
@@ -147,9 +140,9 @@ class Muon:
             if self._is_hidden(name, w):
                 w -= rate * self._of_matrix(m, g)
             else:
-                _adam(adam, int(t), w, m, v, g, rate)
+                self.adam.move(w, m, v, g, rate, t)
 
-        _for_each(update, list(like), adam.workers)
+        _for_each(update, list(like), self.adam.workers)
         return loss
 
     def finish(self, model: Any, state: dict[str, np.ndarray]) -> Any:
@@ -216,24 +209,6 @@ def orthogonal(x: Float[np.ndarray, "N M"]) -> Float[np.ndarray, "N M"]:
         A = X @ X.T
         X = a * X + (b * A + c * (A @ A)) @ X
     return X if x.shape[0] <= x.shape[1] else X.T
-
-
-def _adam(
-    adam: Adam, t: int, w: np.ndarray, m: np.ndarray, v: np.ndarray, g: np.ndarray, rate: float
-) -> None:
-    """Adam's step for one array, in place."""
-    m *= adam.b1
-    m += (1 - adam.b1) * g
-    v *= adam.b2
-    g *= g
-    g *= 1 - adam.b2
-    v += g
-    small = float(np.sqrt(1 - adam.b2**t))
-    root = np.sqrt(v, out=g)
-    root += adam.eps * small
-    step = np.divide(m, root, out=root)
-    step *= rate * small / (1 - adam.b1**t)
-    w -= step
 
 
 def _for_each(work: Callable[[str], None], names: list[str], workers: int) -> None:

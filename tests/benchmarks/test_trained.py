@@ -5,10 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from benchmarks import adagram_senses, autoencoders, gpt_text, language, trained
+from benchmarks import adagram_senses, autoencoders, gpt_text, trained
 from latent.data import austen
-
-TEXT = austen()[:200_000]
 
 
 @pytest.fixture(scope="module")
@@ -53,43 +51,15 @@ def test_pairs_are_frequent_words_of_the_novels_each_once():
     assert all(low <= counts[word] <= high for word in chosen)
 
 
-def test_a_small_gpt_learns_something_of_the_novels():
-    sizes = {"n_symbols": 128, "width": 16, "n_heads": 2, "n_layers": 1, "context": 16}
-    gpt = language.train_gpt(TEXT, **sizes, size=8, steps=60, workers=1)
-    assert len(gpt.trace) == 60
-    assert gpt.trace[-10:].mean() < gpt.trace[0] - 0.3
-    assert 1.5 < gpt.bits < 5  # of the log2(60) = 5.9 bits of a character
-    assert gpt.cpu_seconds > 0
-
-
 def test_ngrams_are_measured_at_each_order(monkeypatch):
     monkeypatch.setattr(gpt_text, "VOCABULARIES", (80, 160))
-    orders = language.ngrams(TEXT)
-    assert {n for _, n in orders} == set(language.ORDERS)
-    assert min(orders.values()) < orders["Kneser-Ney", 1]
-    names = [name for name, bits in gpt_text.ngrams(TEXT) if len(bits) == len(gpt_text.ORDERS)]
-    assert len(names) == 2 + len(gpt_text.VOCABULARIES)
-
-
-def test_days_of_the_test_are_not_learned_from():
-    seen, unseen = language.days()
-    assert not set(seen) & set(unseen)
-    assert len(unseen) > 7000
-
-
-def test_dates_are_written_in_each_way():
-    rng, (day, *_) = np.random.default_rng(0), language.days()[0]
-    ways = {language.written(day, rng)[0] for _ in range(100)}
-    assert len(ways) == len(language.WAYS)
-    assert language.written(day, rng)[1] == day.isoformat()
-
-
-def test_a_small_seq2seq_learns_something_of_dates(monkeypatch):
-    seen, unseen = language.days()
-    monkeypatch.setattr(language, "days", lambda: (seen, unseen[:50]))
-    dates = language.train_seq2seq(width=16, n_heads=2, n_layers=1, size=16, steps=40)
-    assert dates.trace[-5:].mean() < dates.trace[0] - 0.3
-    assert 0 <= dates.right <= 1
+    bits = dict(gpt_text.ngrams(austen()[:200_000]))
+    assert list(bits) == [
+        *(f"{smoothing}, 63 characters" for smoothing in ("Witten-Bell", "Kneser-Ney")),
+        *(f"Kneser-Ney, {M} subwords" for M in (80, 160)),
+    ]
+    assert all(len(row) == len(gpt_text.ORDERS) for row in bits.values())
+    assert bits["Kneser-Ney, 160 subwords"][0] < bits["Kneser-Ney, 63 characters"][0]
 
 
 def test_the_document_has_a_section_for_each_part():
