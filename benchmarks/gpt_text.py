@@ -56,7 +56,7 @@ def ngrams(text: str) -> Iterator[tuple[str, list[float]]]:
 def main() -> None:
     """Print the tables, and what the last GPT writes."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpt_text", description=__doc__)
-    parser.add_argument("--steps", nargs="*", type=int, default=[500, 1000, 2000])
+    parser.add_argument("--steps", nargs="*", type=int, default=[350, 700, 1400])
     steps, text = parser.parse_args().steps, austen()
     print("| bits per character |", *(f" order {n} |" for n in ORDERS), sep="")
     print("|---|" + "---|" * len(ORDERS))
