@@ -4,21 +4,16 @@ Functions take and return arrays; models are frozen dataclasses; results are nam
 randomness comes in as a `numpy.random.Generator` called `rng`.
 """
 
+import typing
+
 from latent import (
     chain,
     data,
     fisher,
-    fused,
     lagrange,
-    likelihoods,
-    perceptron,
     scan,
-    schedules,
     sign_switching,
-    transformer,
 )
-from latent.adagram import AdaGram, Neighbour, Occurrences, Senses, StochasticEM
-from latent.adam import Adam
 from latent.attention import (
     Attention,
     attention,
@@ -26,8 +21,6 @@ from latent.attention import (
     causal_mask,
     linear_attention,
 )
-from latent.autodiff import Tensor, concatenate, constants, record, stop_gradient
-from latent.autoencoder import Autoencoder
 from latent.baum_welch import baum_welch
 from latent.bayes import (
     Coin,
@@ -60,35 +53,21 @@ from latent.emissions import (
 )
 from latent.fisher import fisher_information, jeffreys
 from latent.fitting import Fit, best_of, elbo, em, hard_em, kl
-from latent.gmvae import GMVAE, GMVAESample, GMVAETerms
-from latent.gpt import GPT, windows
-from latent.gradient_estimators import (
-    GaussianGradients,
-    reparameterise,
-    reparameterised_gradient,
-    score_function_gradient,
-)
 from latent.hmm import HMM
 from latent.huffman import Huffman, huffman
 from latent.lagrange import simplex_mle
 from latent.mean_field import MeanField, mean_field, variational_em
 from latent.mixtures import GMM
 from latent.monte_carlo import monte_carlo_em
-from latent.muon import Muon
-from latent.ngram import NGram, kneser_ney, witten_bell
 from latent.order_m import SuperChain, order_m
 from latent.positions import positional_encoding
 from latent.ppca import PPCA, Latent, LatentSample
 from latent.scan import backward, forward, log_evidence, pairwise, sample_posterior, smooth, viterbi
 from latent.score import Score, score
-from latent.seq2seq import Seq2Seq, pad
-from latent.storage import load, save
-from latent.subwords import Subwords
-from latent.text import Alphabet, hold_out, words
-from latent.training import Optimiser, Trained, minibatches, train
-from latent.vae import VAE, Encoded, Generated, VAETerms, kl_to_unit_normal, sample_normal
 from latent.variational_gmm import GMMPrior, VariationalGMM
-from latent.vqvae import VQVAE, CodeUsage, VQTerms, nearest_codes, straight_through
+
+if typing.TYPE_CHECKING:
+    from .networks import *
 
 __all__ = [
     "GMM",
@@ -224,3 +203,17 @@ __all__ = [
     "witten_bell",
     "words",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Import the networks when the first of their names is asked for."""
+    if name not in __all__:
+        raise AttributeError(f"module 'latent' has no attribute {name!r}")
+    from latent import networks
+
+    globals().update((name, getattr(networks, name)) for name in networks.__all__)
+    return globals()[name]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

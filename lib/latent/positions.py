@@ -14,6 +14,8 @@ cosine of a difference,
 which depends on how far apart two positions are, and not on where they are.
 """
 
+import functools
+
 import numpy as np
 
 from latent import checks
@@ -52,6 +54,11 @@ def positional_encoding(
     L = checks.positive("base", base)
     if D % 2:
         raise ValueError(f"dim must be even, a sine and a cosine for each frequency, got {D}")
+    return _waves(T, D, L).copy()
+
+
+@functools.lru_cache(maxsize=8)  # a network asks for the same ones at each step
+def _waves(T: int, D: int, L: float) -> np.ndarray:
     w = L ** (-np.arange(0, D, 2) / D)
     angles = np.arange(T)[:, None] * w
     return np.stack([np.sin(angles), np.cos(angles)], axis=-1).reshape(T, D)

@@ -74,6 +74,18 @@ def test_every_signature_has_types(name):
         assert parameter.name in ("self", "cls") or parameter.annotation is not parameter.empty
 
 
+def test_networks_are_imported_when_they_are_asked_for():
+    code = """
+import sys, latent
+assert "latent.networks" not in sys.modules and "GPT" in dir(latent)
+assert not hasattr(latent, "nothing") and "latent.networks" not in sys.modules
+from latent import GPT, attention, fused
+assert latent.train is sys.modules["latent.training"].train and latent.GPT is GPT
+assert callable(attention) and latent.fused is fused
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_the_tests_check_shapes():
     with pytest.raises(jaxtyping.TypeCheckError):
         latent.stationary(np.zeros(3))
