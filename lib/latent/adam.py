@@ -15,6 +15,7 @@ Kingma and Ba (2015).
 """
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -307,11 +308,15 @@ def views(theta: np.ndarray, like: Mapping[str, np.ndarray]) -> dict[str, np.nda
     ValueError
         If the sizes do not add up to n.
     """
-    ends = np.cumsum([value.size for value in like.values()])
-    parts = np.split(theta, ends[:-1])
+    sizes = [value.size for value in like.values()]
+    if sum(sizes) != theta.size:
+        raise ValueError(
+            f"theta must have {sum(sizes)} entries, as the parameters, got {theta.size}"
+        )
+    ends = itertools.accumulate(sizes)
     return {
-        name: part.reshape(value.shape)
-        for (name, value), part in zip(like.items(), parts, strict=True)
+        name: theta[end - value.size : end].reshape(value.shape)
+        for (name, value), end in zip(like.items(), ends, strict=True)
     }
 
 

@@ -236,10 +236,7 @@ class Tensor:
         ValueError
             If there is no such axis.
         """
-        x = self.data
-        kept = x.sum(axis=axis, keepdims=True)
-        value = kept if keepdims else x.sum(axis=axis)
-        return record(value, (self, lambda g: np.broadcast_to(g.reshape(kept.shape), x.shape)))
+        return self._average(1, axis, keepdims)
 
     def mean(self, axis: Axis = None, *, keepdims: bool = False) -> "Tensor":
         """Average entries: their sum, divided by how many there are.
@@ -261,10 +258,18 @@ class Tensor:
         ValueError
             If there is no such axis, or nothing to average.
         """
-        total = self.sum(axis, keepdims=keepdims)
         if not self.data.size:
             raise ValueError(f"the mean needs at least one entry, got shape {self.shape}")
-        return total * (total.data.size / self.data.size)
+        some = range(self.ndim) if axis is None else np.atleast_1d(axis)
+        return self._average(math.prod(self.shape[i] for i in some), axis, keepdims)
+
+    def _average(self, n: int, axis: Axis, keepdims: bool) -> "Tensor":
+        x = self.data
+        kept = x.sum(axis=axis, keepdims=True) * x.dtype.type(1 / n)
+        value = kept if keepdims else kept.squeeze(axis)
+        return record(
+            value, (self, lambda g: np.broadcast_to(g.reshape(kept.shape) * (1 / n), x.shape))
+        )
 
     def reshape(self, *shape: int) -> "Tensor":
         """Return the same entries, in the same order, in another shape.
