@@ -20,6 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import log_softmax
 
 from latent import checks
 from latent.attention import causal_mask
@@ -358,7 +359,7 @@ class GPT:
             return np.zeros((1, 0))
         p = constants(self.parameters)
         rows, _ = self._blocks(p, windows[:, :-1])
-        log_p = log_softmax(_readout(p, rows[:, skip:]).data)
+        log_p = log_softmax(_readout(p, rows[:, skip:]).data.astype(float), axis=-1)
         return np.take_along_axis(log_p, windows[:, skip + 1 :, None], axis=-1)[..., 0]
 
 
@@ -446,28 +447,6 @@ def draw(
     temperature = checks.positive("temperature", temperature)
     scores = scores.astype(float) - scores.max(axis=-1, keepdims=True)
     return (scores / temperature + rng.gumbel(size=scores.shape)).argmax(axis=-1)
-
-
-def log_softmax(scores: Float[np.ndarray, "... M"]) -> Float[np.ndarray, "... M"]:
-    """Turn scores into log probabilities, in double precision.
-
-    Parameters
-    ----------
-    scores : array (..., M)
-        Scores.
-
-    Returns
-    -------
-    array (..., M)
-        x_i - ln sum_j exp x_j.
-
-    Raises
-    ------
-    ValueError
-        If there are no scores.
-    """
-    x = scores.astype(float) - scores.max(axis=-1, keepdims=True)
-    return x - np.log(np.exp(x).sum(axis=-1, keepdims=True))
 
 
 def _readout(p: Parameters, rows: Tensor) -> Tensor:

@@ -18,11 +18,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import log_softmax
 
 from latent import checks
 from latent.autodiff import Tensor, constants
 from latent.fused import cross_entropy, embedding
-from latent.gpt import draw, log_softmax
+from latent.gpt import draw
 from latent.shapes import Bool, Float, Int
 from latent.transformer import (
     Arrays,
@@ -218,7 +219,7 @@ class Seq2Seq:
         p = constants(self.parameters)
         before, after = self._shifted(target)
         rows, _ = self._decode(p, *self._encode(p, source), before)
-        log_p = log_softmax(linear(p, "readout", rows).data)
+        log_p = log_softmax(linear(p, "readout", rows).data.astype(float), axis=-1)
         chosen = np.take_along_axis(log_p, np.maximum(after, 0)[..., None], axis=-1)[..., 0]
         return np.where(after == PAD, 0, chosen).sum(axis=1)
 
