@@ -21,7 +21,7 @@ build draws every value beforehand (200 pictures a widget at most; ``frozen=`` t
 slider) and the page swaps them. ``show`` is the same for a picture without controls.
 """
 
-from explorable.controls import Control, choice, slider, switch
+from explorable.controls import Control, choice, linked, log_slider, slider, stepper, switch
 from explorable.plots import ellipse, graph
 from explorable.style import colour, marker
 from explorable.widget import explore, show
@@ -33,8 +33,11 @@ __all__ = [
     "ellipse",
     "explore",
     "graph",
+    "linked",
+    "log_slider",
     "marker",
     "show",
     "slider",
+    "stepper",
     "switch",
 ]

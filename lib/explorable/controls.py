@@ -1,14 +1,17 @@
-"""What the reader can move: a slider, a choice among options, a switch.
+"""What the reader can move: a slider, a stepper, a choice among options, a switch.
 
 A control is a finite row of values. The picture is drawn for a value, the front end only
 ever speaks of its index, so that the kernel and the page see exactly the same numbers.
 """
 
-from collections.abc import Hashable
-from dataclasses import dataclass
+import math
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from numbers import Integral, Real
 from typing import Any, Literal
+
+from explorable.text import number
 
 
 @dataclass(frozen=True)
@@ -16,24 +19,25 @@ class Control:
     """A row of values, the text shown for each, and the index of the first one shown.
 
     ``kept`` are the indices that a static page keeps; the start is always among them.
+    A ``linked`` control moves with those of the same name and values elsewhere on the page.
     """
 
-    kind: Literal["slider", "choice", "switch"]
+    kind: Literal["slider", "stepper", "choice", "switch"]
     values: tuple[Any, ...]
     texts: tuple[str, ...]
     start: int
     kept: tuple[int, ...]
     label: str | None = None
+    linked: bool = False
 
     def frozen(self) -> "Control":
         """Return the control with only the values that a static page keeps."""
-        return Control(
-            self.kind,
-            tuple(self.values[i] for i in self.kept),
-            tuple(self.texts[i] for i in self.kept),
-            self.kept.index(self.start),
-            tuple(range(len(self.kept))),
-            self.label,
+        return replace(
+            self,
+            values=tuple(self.values[i] for i in self.kept),
+            texts=tuple(self.texts[i] for i in self.kept),
+            start=self.kept.index(self.start),
+            kept=tuple(range(len(self.kept))),
         )
 
 
@@ -51,35 +55,76 @@ def slider(
     It starts at `value` (default `lo`). A static page keeps `frozen` evenly spaced values
     (default all); where the start is not one of them, it takes its nearest neighbour's place.
     """
-    for name, number in {"lo": lo, "hi": hi, "step": step}.items():
-        if isinstance(number, bool) or not isinstance(number, Real) or not abs(number) < 1e15:
-            raise ValueError(f"slider: {name} must be a finite number, got {number!r}")
-    if lo >= hi:
-        raise ValueError(f"slider: lo must be less than hi, got lo={lo}, hi={hi}")
+    _check_range("slider", lo=lo, hi=hi, step=step)
     if step <= 0:
         raise ValueError(f"slider: step must be positive, got {step}")
     n_steps = round((hi - lo) / step)
     if n_steps < 1 or abs((hi - lo) / step - n_steps) > 1e-6:
         raise ValueError(f"slider: hi={hi} is not a whole number of steps of {step} above lo={lo}")
-
     values = _grid(lo, step, n_steps + 1)
     decimals = max(_decimals(v) for v in values)
-    start = 0 if value is None else min(range(len(values)), key=lambda i: abs(values[i] - value))
-    if value is not None and abs(values[start] - value) > 1e-6 * step:
+    texts = tuple(f"{v:.{decimals}f}".replace("-", "\N{MINUS SIGN}") for v in values)
+    start = _start("slider", values, value)
+    kept = _thin("slider", len(values), frozen, start)
+    return Control("slider", values, texts, start, kept, _checked_label("slider", label))
+
+
+def log_slider(
+    lo: float,
+    hi: float,
+    factor: float = 2,
+    *,
+    value: float | None = None,
+    frozen: int | None = None,
+    label: str | None = None,
+) -> Control:
+    """Make a slider over lo, lo * factor, lo * factor**2, ..., hi, evenly spaced in logarithm.
+
+    Its values are ints if all three are; other values are rounded to six significant digits.
+    The rest is as for `slider`.
+    """
+    _check_range("log_slider", lo=lo, hi=hi, factor=factor)
+    if lo <= 0:
+        raise ValueError(f"log_slider: lo must be positive, got {lo}")
+    if factor <= 1:
+        raise ValueError(f"log_slider: factor must be more than 1, got {factor}")
+    n_steps = round(math.log(hi / lo, factor))
+    if n_steps < 1 or not math.isclose(lo * factor**n_steps, hi, rel_tol=1e-6):
         raise ValueError(
-            f"slider: value={value} is none of {lo}, {lo + step}, ..., {hi};"
-            f" the nearest one is {values[start]}"
+            f"log_slider: hi={hi} is not lo={lo} times a whole power of factor={factor}"
         )
-    if frozen is not None and (not isinstance(frozen, Integral) or frozen < 2):
-        raise ValueError(f"slider: frozen must be a whole number from 2 up, got {frozen!r}")
-    return Control(
-        "slider",
-        values,
-        tuple(f"{v:.{decimals}f}".replace("-", "\N{MINUS SIGN}") for v in values),
-        start,
-        _thin(len(values), len(values) if frozen is None else int(frozen), start),
-        _checked_label("slider", label),
-    )
+    whole = isinstance(lo, Integral) and isinstance(factor, Integral)
+    powers = (lo * factor**i for i in range(n_steps + 1))
+    values = tuple(int(v) if whole else float(f"{v:.6g}") for v in powers)
+    start = _start("log_slider", values, value)
+    kept = _thin("log_slider", len(values), frozen, start)
+    texts = tuple(number(v) for v in values)
+    if len(set(texts)) < len(texts):
+        raise ValueError(f"log_slider: factor={factor} is too close to 1 to tell values apart")
+    return Control("slider", values, texts, start, kept, _checked_label("log_slider", label))
+
+
+def stepper(last: int | Sequence[str], *, value: int = 0, label: str | None = None) -> Control:
+    """Make buttons that go step by step through an algorithm: 0, 1, ..., last.
+
+    Instead of a number, `last` may be the names of the steps, the first one for step 0. The
+    picture gets the number of the step in both cases.
+    """
+    if isinstance(last, Integral) and not isinstance(last, bool):
+        names = tuple(str(i) for i in range(int(last) + 1))
+    elif isinstance(last, Sequence) and not isinstance(last, str):
+        names = tuple(last)
+    else:
+        names = (last,)
+    if not all(isinstance(name, str) for name in names) or names == (last,):
+        raise ValueError(f"stepper: last must be a whole number or a list of texts, got {last!r}")
+    if len(names) < 2:
+        raise ValueError(f"stepper: needs at least the steps 0 and 1, got last={last!r}")
+    if not isinstance(value, Integral) or not 0 <= value < len(names):
+        raise ValueError(f"stepper: value must be one of 0..{len(names) - 1}, got {value!r}")
+    every = tuple(range(len(names)))
+    label = _checked_label("stepper", label)
+    return Control("stepper", every, names, int(value), every, label)
 
 
 def choice(*options: Hashable, value: Hashable | None = None, label: str | None = None) -> Control:
@@ -105,6 +150,37 @@ def switch(value: bool = False, label: str | None = None) -> Control:
     return Control("switch", (False, True), ("off", "on"), int(value), (0, 1), label)
 
 
+def linked(control: Control) -> Control:
+    """Let a control move together with those of the same name and values on the page."""
+    if not isinstance(control, Control):
+        raise ValueError(f"linked: control must be a slider, stepper, ..., got {control!r}")
+    return replace(control, linked=True)
+
+
+def _check_range(maker: str, **numbers: float) -> None:
+    for name, value in numbers.items():
+        if isinstance(value, bool) or not isinstance(value, Real) or not abs(value) < 1e15:
+            raise ValueError(f"{maker}: {name} must be a finite number, got {value!r}")
+    if numbers["lo"] >= numbers["hi"]:
+        raise ValueError(
+            f"{maker}: lo must be less than hi, got lo={numbers['lo']}, hi={numbers['hi']}"
+        )
+
+
+def _start(maker: str, values: tuple[float, ...], value: float | None) -> int:
+    """Return the index of the value at which a slider starts."""
+    if value is None:
+        return 0
+    start = min(range(len(values)), key=lambda i: abs(values[i] - value))
+    neighbour = values[start - 1] if start else values[1]
+    if not abs(values[start] - value) <= 1e-6 * abs(values[start] - neighbour):
+        raise ValueError(
+            f"{maker}: value={value} is none of {values[0]}, {values[1]}, ..., {values[-1]};"
+            f" the nearest one is {values[start]}"
+        )
+    return start
+
+
 def _grid(lo: float, step: float, n: int) -> tuple[float, ...]:
     """Return lo, lo + step, ... as the floats nearest to the decimals that a reader expects."""
     whole = isinstance(lo, Integral) and isinstance(step, Integral)
@@ -120,9 +196,11 @@ def _decimals(value: float) -> int:
     return max(0, -int(exponent))
 
 
-def _thin(n: int, n_kept: int, start: int) -> tuple[int, ...]:
-    """Return `n_kept` of the indices 0..n-1, evenly spaced, both ends and the start included."""
-    n_kept = min(n, n_kept)
+def _thin(maker: str, n: int, frozen: int | None, start: int) -> tuple[int, ...]:
+    """Return `frozen` of the indices 0..n-1, evenly spaced, both ends and the start included."""
+    if frozen is not None and (not isinstance(frozen, Integral) or frozen < 2):
+        raise ValueError(f"{maker}: frozen must be a whole number from 2 up, got {frozen!r}")
+    n_kept = n if frozen is None else min(n, int(frozen))
     kept = [round(i * (n - 1) / (n_kept - 1)) for i in range(n_kept)]
     if start not in kept:
         inner = range(1, n_kept - 1) if n_kept > 2 else range(n_kept)

@@ -1,7 +1,8 @@
 """All the pictures of a widget in one small text.
 
 Neighbouring frames share most of their elements (axes, ticks, letters). So each distinct
-element is stored once, a frame is a list of runs through that table, and gzip does the rest.
+element is stored once, a picture is a list of runs through that table, equal pictures are
+stored once, and gzip does the rest.
 """
 
 import base64
@@ -12,8 +13,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from explorable.controls import Control
+from explorable.drawing import Frame, Panel
 
 MAX_FRAMES = 200
+MAX_BYTES = 1_000_000
 
 
 def grid(controls: Mapping[str, Control]) -> Iterator[dict[str, Any]]:
@@ -22,55 +25,95 @@ def grid(controls: Mapping[str, Control]) -> Iterator[dict[str, Any]]:
     return (dict(zip(controls, values, strict=True)) for values in itertools.product(*rows))
 
 
-def check_size(controls: Mapping[str, Control]) -> None:
+def of_panel(panel: Panel, controls: Mapping[str, Control]) -> dict[str, Control]:
+    """Return the controls that a panel depends on."""
+    return {name: controls[name] for name in panel.names}
+
+
+def check_size(panels: Sequence[Panel], controls: Mapping[str, Control]) -> None:
     """Raise ValueError if a static page would need too many frames."""
     counts = {name: len(control.values) for name, control in controls.items()}
-    total = 1
-    for count in counts.values():
-        total *= count
+    products = [_product(counts[name] for name in panel.names) for panel in panels]
+    total = sum(products)
     if total <= MAX_FRAMES:
         return
-    product = " x ".join(f"{count} ({name})" for name, count in counts.items())
-    sliders = {name: n for name, n in counts.items() if controls[name].kind == "slider"}
-    advice = "offer fewer options"
-    if sliders:
-        widest = max(sliders, key=lambda name: sliders[name])
-        room = MAX_FRAMES * counts[widest] // total
-        advice = f"thin {widest!r}, which has the most values, with slider(..., frozen={room})"
-        if room < 2:
-            advice = f"thin {', '.join(map(repr, sliders))} with slider(..., frozen=...)"
+    largest = panels[products.index(max(products))]
+    said = " + ".join(
+        " x ".join(f"{counts[name]} ({name})" for name in panel.names) or "1" for panel in panels
+    )
     raise ValueError(
-        f"explore: {product} = {total} frames are more than a page can hold"
-        f" ({MAX_FRAMES}): {advice}"
+        f"explore: {said} = {total} frames are more than a page can hold ({MAX_FRAMES}):"
+        f" {_advice(of_panel(largest, controls), MAX_FRAMES - total + max(products))}"
     )
 
 
-def pack(frames: Sequence[str]) -> str:
-    """Return base64 of gzip of {"table": elements, "runs": [[first, length, first, ...]]}."""
-    index: dict[str, int] = {}
-    runs = []
-    for frame in frames:
-        run: list[int] = []
-        for element in frame.replace("><", ">\n<").split("\n"):
-            k = index.setdefault(element, len(index))
-            if run and run[-2] + run[-1] == k:
-                run[-1] += 1
-            else:
-                run += [k, 1]
-        runs.append(run)
-    text = json.dumps({"table": "\n".join(index), "runs": runs}, separators=(",", ":"))
+def _advice(controls: Mapping[str, Control], room: int) -> str:
+    """Say what makes the product of these controls fit into `room` frames."""
+    sliders = {name: len(c.values) for name, c in controls.items() if c.kind == "slider"}
+    if not sliders:
+        return "offer fewer options or steps, or draw what depends on fewer controls apart"
+    widest = max(sliders, key=lambda name: sliders[name])
+    others = _product(len(c.values) for name, c in controls.items() if name != widest)
+    if room // others >= 2:
+        return f"thin {widest!r}, which has the most values, with frozen={room // others}"
+    return f"thin {', '.join(map(repr, sliders))} with frozen=..."
+
+
+def _product(counts) -> int:
+    total = 1
+    for count in counts:
+        total *= count
+    return total
+
+
+def pack(panels: Sequence[Sequence[Frame]]) -> str:
+    """Pack the frames of each panel, in the order of its grid.
+
+    Returns
+    -------
+    str
+        Base64 of gzip of JSON: ``table``, the distinct elements, one a line; and for each of
+        ``panels`` its distinct pictures as ``runs`` [first, length, first, ...] through the
+        table, which of them each frame shows (``pictures``), and the frames' ``readouts``.
+    """
+    table: dict[str, int] = {}
+    packed = []
+    for frames in panels:
+        distinct: dict[str, int] = {}
+        pictures = [distinct.setdefault(frame.svg, len(distinct)) for frame in frames]
+        readouts = [list(frame.readouts.values()) for frame in frames]
+        runs = [_runs(svg, table) for svg in distinct]
+        packed.append({"runs": runs, "pictures": pictures, "readouts": readouts})
+    text = json.dumps({"table": "\n".join(table), "panels": packed}, separators=(",", ":"))
     return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
 
 
-def unpack(packed: str) -> list[str]:
-    """Return the frames that `pack` packed; the page does the same in JavaScript."""
+def _runs(svg: str, table: dict[str, int]) -> list[int]:
+    """Return the SVG as runs through the table, which takes in what is new."""
+    runs: list[int] = []
+    for element in svg.replace("><", ">\n<").split("\n"):
+        k = table.setdefault(element, len(table))
+        if runs and runs[-2] + runs[-1] == k:
+            runs[-1] += 1
+        else:
+            runs += [k, 1]
+    return runs
+
+
+def unpack(packed: str) -> list[list[tuple[str, list[str]]]]:
+    """Return SVG and readouts of each frame of each panel; the page does it in JavaScript."""
     content = json.loads(gzip.decompress(base64.b64decode(packed)))
     table = content["table"].split("\n")
-    return [
-        "".join(
-            element
-            for first, length in zip(run[::2], run[1::2], strict=True)
-            for element in table[first : first + length]
-        )
-        for run in content["runs"]
-    ]
+    panels = []
+    for panel in content["panels"]:
+        pictures = [
+            "".join(
+                element
+                for first, length in zip(runs[::2], runs[1::2], strict=True)
+                for element in table[first : first + length]
+            )
+            for runs in panel["runs"]
+        ]
+        shown = [pictures[i] for i in panel["pictures"]]
+        panels.append(list(zip(shown, panel["readouts"], strict=True)))
+    return panels

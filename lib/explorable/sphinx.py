@@ -21,10 +21,12 @@ import pydata_sphinx_theme
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
+from explorable.frontend import CSS, SCRIPT
 from explorable.widget import FROZEN
 
 _HERE = Path(__file__).parent
-_AFTER = (_HERE / "sphinx.py", _HERE / "static", _HERE / "templates")  # work on finished chapters
+# these work on finished chapters
+_AFTER = tuple(_HERE / name for name in ("sphinx.py", "frontend.py", "static", "templates"))
 _MATHJAX = "sphinx-mathjax-offline"
 _MATHJAX_PARTS = ("tex-chtml.js", "input/tex/extensions", "output/chtml/fonts/woff-v2")
 _ICON = re.compile(
@@ -32,7 +34,11 @@ _ICON = re.compile(
     r'(?:"[^"]*"|\[[^\]]*\])\],?'
 )
 _CHATTER = re.compile(r'console\.log\((`\[PST\][^`]*`|"\[PST\][^"]*")\)')
-_FRAMES = re.compile(r'(<script type="text/plain" class="explore-frames")>([^<]+)</script>')
+_WIDGET = re.compile(
+    r'<div class="explore"(?P<widget>(?:(?!<div class="explore").)*?'
+    r'<script type="text/plain" class="explore-frames")>(?P<frames>[^<]+)</script>',
+    re.DOTALL,
+)
 
 
 def setup(app: Sphinx) -> dict:
@@ -91,8 +97,8 @@ def _add_files(app: Sphinx) -> None:
         return
     static = Path(app.outdir, "_static")
     static.mkdir(parents=True, exist_ok=True)
-    for file in (_HERE / "static").iterdir():
-        shutil.copyfile(file, static / file.name)
+    Path(static, "explore.js").write_text(SCRIPT, "utf-8")
+    Path(static, "explore.css").write_text(CSS, "utf-8")
     app.add_js_file("explore.js", loading_method="defer")
     app.add_css_file("explore.css")
     # Sphinx's search fetches the pages that it found, which no browser allows on file:
@@ -152,15 +158,19 @@ def _move_frames(app: Sphinx, pagename: str, templatename: str, context, doctree
     numbers = itertools.count(1)
 
     def move(match: re.Match[str]) -> str:
-        key, packed = f"{pagename}/{next(numbers)}", match[2]
+        number, packed = next(numbers), match["frames"]
+        key = f"{pagename}/{number}"
         file = Path(app.outdir, "_frames", f"{key}.js")
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(f'explore.receive("{key}","{packed}");\n')
         version = hashlib.sha256(packed.encode()).hexdigest()[:12]
         url = context["pathto"](f"_frames/{key}.js", 1)
-        return f'{match[1]} data-key="{key}" data-src="{url}?v={version}"></script>'
+        return (
+            f'<div class="explore" id="widget-{number}"{match["widget"]}'
+            f' data-key="{key}" data-src="{url}?v={version}"></script>'
+        )
 
-    body = _FRAMES.sub(move, context["body"])
+    body = _WIDGET.sub(move, context["body"])
     # a list of items is what the bibliography is; its own role is deprecated in WAI-ARIA
     context["body"] = body.replace(' role="doc-biblioentry"', ' role="listitem"')
 

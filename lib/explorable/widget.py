@@ -2,168 +2,310 @@
 
 import hashlib
 import html
-import inspect
+import itertools
 import json
 import os
-from collections.abc import Callable, Mapping
-from pathlib import Path
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import anywidget
-import matplotlib as mpl
-import matplotlib.pyplot as plt
 import traitlets
-from matplotlib.figure import Figure
 
 from explorable.controls import Control
-from explorable.frames import check_size, grid, pack
-from explorable.style import STYLE
-from explorable.svg import prefix_ids, to_svg
+from explorable.drawing import MAX_HEIGHT, Draw, Frame, Panel, draw_stills, panels_of
+from explorable.frames import MAX_BYTES, check_size, grid, of_panel, pack
+from explorable.frontend import CSS, MODULE
+from explorable.svg import prefix_ids
+from explorable.text import plain, typeset
 
 FROZEN = "EXPLORABLE_FROZEN"  # the Sphinx extension sets it for the kernels of a book build
 
-_STATIC = Path(__file__).with_name("static")
-_CSS = (_STATIC / "explore.css").read_text()
 
-
-def explore(draw: Callable[..., Figure], *, alt: str, **controls: Control):
+def explore(*draws: Draw, alt: str, title: str | None = None, **controls: Control):
     """Show the figure that `draw(**values)` makes, with a control for each of its arguments.
 
-    `alt` says what the picture shows to a reader who does not see it.
+    Parameters
+    ----------
+    *draws : callable
+        Each makes a matplotlib figure from the controls that are its arguments, or the figure
+        and a dict of readouts: names and the numbers (or texts) to show for them. Several
+        figures stand one below the other. A page keeps the frames of each of them apart, so
+        figures that share no control do not multiply each other's frames.
+    alt : str
+        What the picture shows, for a reader who does not see it.
+    title : str, optional
+        A sentence for the wall of a lecture hall and for the list of all demos.
+    **controls : Control
+        What the reader moves, by the names of the arguments.
+
+    Returns
+    -------
+    Explore or Html
+        A live widget; in the build of a book the frozen one.
+
+    Raises
+    ------
+    ValueError
+        If an argument is none of the above, if `draw` returns no figure or one that is too
+        large, or if a page would have to hold more than 200 frames or 1 MB.
     """
+    if not draws:
+        raise ValueError("explore: needs a draw function, a function that returns a Figure")
     if not controls:
         raise ValueError("explore: needs at least one control; show() is for a still picture")
-    _check(draw, alt, controls, "explore")
-    return freeze(draw, alt, controls) if os.environ.get(FROZEN) else Explore(draw, alt, controls)
+    panels = _checked("explore", draws, alt, controls)
+    if title is not None and (not isinstance(title, str) or not title.strip()):
+        raise ValueError(f"explore: title must be a sentence, got {title!r}")
+    make = freeze if os.environ.get(FROZEN) else Explore
+    return make(panels, controls, alt, title or "")
 
 
-def show(draw: Callable[[], Figure], *, alt: str) -> "Html":
-    """Show the figure that `draw()` makes, in the same look and with its text alternative."""
-    _check(draw, alt, {}, "show")
-    svg = draw_svg(draw, {})
-    style = "" if os.environ.get(FROZEN) else f"<style>{_CSS}</style>"
-    return Html(f'{style}<div class="explore">{_still(svg, alt)}</div>', alt)
+def show(draw: Draw, *, alt: str) -> "Html":
+    """Show the figure that `draw()` makes, in the same look and with its text alternative.
+
+    Parameters
+    ----------
+    draw : callable
+        Makes a matplotlib figure.
+    alt : str
+        What the picture shows, for a reader who does not see it.
+
+    Raises
+    ------
+    ValueError
+        If `draw` needs an argument or returns no figure, or if there is no text in `alt`.
+    """
+    panels = _checked("show", [draw], alt, {})
+    frames, png = draw_stills(panels, {})
+    style = "" if os.environ.get(FROZEN) else f"<style>{CSS}</style>"
+    text = f'{style}<div class="explore">{_readouts(frames)}{_still(frames, alt)}</div>'
+    return Html(text, alt, png)
 
 
 class Html:
-    """Something that a notebook shows as HTML."""
+    """Something that a notebook shows as HTML, and as a picture where it cannot."""
 
-    def __init__(self, text: str, alt: str):
-        self.html, self.alt = text, alt
+    def __init__(self, text: str, alt: str, png: str):
+        self.html, self.alt, self.png = text, alt, png
 
     def _repr_mimebundle_(self, **_):
-        return {"text/html": self.html, "text/plain": self.alt}
+        return {"text/html": self.html, "image/png": self.png, "text/plain": self.alt}
 
 
 class Explore(anywidget.AnyWidget):
     """The live widget: each change of `at` draws the figure anew, with the exact values."""
 
-    _esm = (_STATIC / "explore.js").read_text() + "\nexport default { render: explore.live };\n"
-    _css = _CSS
+    _esm = MODULE
+    _css = CSS
 
-    controls = traitlets.List().tag(sync=True)
-    alt = traitlets.Unicode().tag(sync=True)
+    spec = traitlets.Dict().tag(sync=True)  # what the front end knows from the start
     at = traitlets.List().tag(sync=True)  # the index of each control's value
-    frame = traitlets.Dict().tag(sync=True)  # {"at", "svg"} or {"at", "error"}
+    frame = traitlets.Dict().tag(sync=True)  # {"at", "svgs", "readouts"} or {"at", "error"}
 
-    def __init__(self, draw: Callable[..., Figure], alt: str, controls: Mapping[str, Control]):
-        self._draw, self._controls = draw, dict(controls)
+    def __init__(
+        self, panels: Sequence[Panel], controls: Mapping[str, Control], alt: str, title: str
+    ):
+        self._panels, self._controls = panels, dict(controls)
         start = [control.start for control in controls.values()]
-        first = {"at": start, "svg": draw_svg(draw, self._values(start))}
-        super().__init__(controls=_described(controls), alt=alt, at=start, frame=first)
+        values = self._values(start)
+        frames, self._png = draw_stills(panels, values)
+        self._drawn = [(_part(values, p), frame) for p, frame in zip(panels, frames, strict=True)]
+        self._labels = _labels(frames)
+        super().__init__(
+            spec=_spec(panels, controls, frames, alt, title), at=start, frame=_sent(start, frames)
+        )
         self.observe(self._redraw, "at")
 
     def _values(self, at: list[int]) -> dict[str, Any]:
         pairs = zip(self._controls.items(), at, strict=True)
         return {name: control.values[i] for (name, control), i in pairs}
 
+    def _draw(self, at: list[int]) -> list[Frame]:
+        """Draw those panels whose controls have moved."""
+        values = self._values(at)
+        for i, panel in enumerate(self._panels):
+            if _part(values, panel) != self._drawn[i][0]:
+                self._drawn[i] = _part(values, panel), panel.frame(values)
+        return [frame for _, frame in self._drawn]
+
     def _redraw(self, change) -> None:
         at = list(change["new"])
         try:
-            self.frame = {"at": at, "svg": draw_svg(self._draw, self._values(at))}
+            frames = self._draw(at)
+            _check_labels(_labels(frames), self._labels)
+            self.frame = _sent(at, frames)
         except Exception as error:  # whatever the author's code does, the widget must survive
             self.frame = {"at": at, "error": f"{type(error).__name__}: {error}"}
 
+    def _repr_mimebundle_(self, **options):
+        """Add a picture, for viewers of notebooks that run no widget."""
+        bundle = super()._repr_mimebundle_(**options)
+        data = bundle[0] if isinstance(bundle, tuple) else bundle
+        if data is not None:
+            data["image/png"] = self._png
+        return bundle
 
-def freeze(draw: Callable[..., Figure], alt: str, controls: Mapping[str, Control]) -> Html:
-    """Return a still, the controls and every frame, as HTML that explore.js brings to life."""
+
+def freeze(panels: Sequence[Panel], controls: Mapping[str, Control], alt: str, title: str) -> Html:
+    """Return a still, the controls and every frame, as HTML that explore.js brings to life.
+
+    Raises
+    ------
+    ValueError
+        If there are more frames, or more bytes, than a page can hold.
+    """
     controls = {name: control.frozen() for name, control in controls.items()}
-    check_size(controls)
-    frames = [draw_svg(draw, values) for values in grid(controls)]
-    first = 0
-    for control in controls.values():
-        first = first * len(control.values) + control.start
-    described = _described(controls)
-    start = [control.start for control in controls.values()]
-    spec = {"controls": described, "at": start, "alt": alt}
-    n_sliders = sum(control.kind == "slider" for control in controls.values())
-    size = f"--explore-rows:{len(controls)};--explore-sliders:{n_sliders}"
+    check_size(panels, controls)
+    frames = [[p.frame(values) for values in grid(of_panel(p, controls))] for p in panels]
+    for of_one in frames:
+        for frame in of_one:
+            _check_labels(_labels([frame]), _labels(of_one[:1]))
+    packed = pack(frames)
+    if len(packed) > MAX_BYTES:
+        raise ValueError(
+            f"explore: {sum(map(len, frames))} frames of {_size(packed)} in all are more than a"
+            f" page can hold ({MAX_BYTES:,} bytes): draw fewer points or lines, or fewer frames"
+        )
+    start = {name: control.values[control.start] for name, control in controls.items()}
+    first, png = draw_stills(panels, start)
+    spec = _spec(panels, controls, first, alt, title)
+    spec["at"] = [control.start for control in controls.values()]
     return Html(
-        f'<div class="explore" style="{size}">'
+        f'<div class="explore"{_group(title)} style="{_space(controls)}">'
         '<div class="explore-controls"></div>'
-        f"{_still(frames[first], caption(alt, described, start))}"
+        f"{_readouts(first)}{_still(first, caption(alt, controls))}"
         f'<script type="application/json" class="explore-spec">{_in_script(spec)}</script>'
-        f'<script type="text/plain" class="explore-frames">{pack(frames)}</script>'
+        f'<script type="text/plain" class="explore-frames">{packed}</script>'
         "</div>",
         alt,
+        png,
     )
 
 
-def draw_svg(draw: Callable[..., Figure], values: Mapping[str, Any]) -> str:
-    """Return the figure for these values as SVG, and leave no figure open."""
-    before = set(plt.get_fignums())
-    try:
-        with mpl.rc_context(STYLE):
-            figure = draw(**values)
-            if not isinstance(figure, Figure):
-                name = getattr(draw, "__name__", "draw")
-                raise ValueError(f"{name}: must return a matplotlib Figure, got {figure!r}")
-            return to_svg(figure)
-    finally:
-        for number in set(plt.get_fignums()) - before:
-            plt.close(number)
-
-
-def caption(alt: str, controls: list[dict], at: list[int]) -> str:
-    """Return the text alternative of a frame: what it shows and where the controls stand."""
-    state = ", ".join(f"{c['label']} {c['texts'][i]}" for c, i in zip(controls, at, strict=True))
+def caption(alt: str, controls: Mapping[str, Control]) -> str:
+    """Return the text alternative of the first frame: what it shows, where the controls stand."""
+    state = ", ".join(f"{plain(_label(n, c))} {c.texts[c.start]}" for n, c in controls.items())
     return f"{alt}: {state}"
 
 
-def _described(controls: Mapping[str, Control]) -> list[dict]:
-    """Return what the front end needs to know of the controls."""
-    return [
-        {"kind": c.kind, "label": c.label or name.replace("_", " "), "texts": list(c.texts)}
-        for name, c in controls.items()
+def _checked(
+    who: str, draws: Sequence[Draw], alt: str, controls: Mapping[str, Control]
+) -> tuple[Panel, ...]:
+    if not isinstance(alt, str) or not alt.strip():
+        raise ValueError(f"{who}: alt must be a text that says what the picture shows, got {alt!r}")
+    for name, control in controls.items():
+        if not isinstance(control, Control):
+            raise ValueError(
+                f"{who}: {name} must be a slider, stepper, choice or switch, got {control!r}"
+            )
+    return panels_of(who, draws, list(controls))
+
+
+def _spec(
+    panels: Sequence[Panel],
+    controls: Mapping[str, Control],
+    frames: Sequence[Frame],
+    alt: str,
+    title: str,
+) -> dict[str, Any]:
+    """Return what the front end needs to know from the start."""
+    names = list(controls)
+    width, height = _extent(frames)
+    if height > 72 * MAX_HEIGHT + 0.5:
+        raise ValueError(
+            f"explore: the figures are {height / 72:g} inches high in all; make them at most"
+            f" {MAX_HEIGHT:g}, or their text is too small in a hall"
+        )
+    return {
+        "alt": alt,
+        "title": plain(title),
+        "aspect": round(width / height, 4),
+        "controls": [
+            {
+                "kind": c.kind,
+                "name": name,
+                "label": typeset(_label(name, c)),
+                "texts": list(c.texts),
+                "linked": c.linked,
+            }
+            for name, c in controls.items()
+        ],
+        "panels": [[names.index(name) for name in panel.names] for panel in panels],
+        "readouts": [typeset(label) for label in _labels(frames)],
+    }
+
+
+def _sent(at: list[int], frames: Sequence[Frame]) -> dict[str, Any]:
+    """Return what the front end gets for a position."""
+    values = itertools.chain.from_iterable(frame.readouts.values() for frame in frames)
+    return {"at": at, "svgs": [frame.svg for frame in frames], "readouts": list(values)}
+
+
+def _label(name: str, control: Control) -> str:
+    return control.label or name.replace("_", " ")
+
+
+def _labels(frames: Sequence[Frame]) -> list[str]:
+    return [label for frame in frames for label in frame.readouts]
+
+
+def _check_labels(labels: list[str], first: list[str]) -> None:
+    if labels != first:
+        raise ValueError(
+            "explore: draw must return the same readouts for all values, got"
+            f" {', '.join(labels) or 'none'} after {', '.join(first) or 'none'}"
+        )
+
+
+def _part(values: Mapping[str, Any], panel: Panel) -> dict[str, Any]:
+    """Return the values that a panel depends on."""
+    return {name: values[name] for name in panel.names}
+
+
+def _extent(frames: Sequence[Frame]) -> tuple[float, float]:
+    """Return width and height in points of the figures, one below the other."""
+    boxes = [re.findall(r'viewBox="([^"]*)"', frame.svg)[0].split() for frame in frames]
+    return max(float(box[2]) for box in boxes), sum(float(box[3]) for box in boxes)
+
+
+def _group(title: str) -> str:
+    return f' role="group" aria-label="{html.escape(plain(title), quote=True)}"' if title else ""
+
+
+def _space(controls: Mapping[str, Control]) -> str:
+    """Return the numbers of rows from which the style sheet keeps the controls' place."""
+    kinds = [control.kind for control in controls.values()]
+    steppers = kinds.count("stepper")
+    sliders = kinds.count("slider") + steppers
+    return f"--explore-rows:{len(kinds) + steppers};--explore-sliders:{sliders}"
+
+
+def _readouts(frames: Sequence[Frame]) -> str:
+    """Return the readouts as a list of names and values; nothing if there are none."""
+    rows = [
+        f"<div><dt>{typeset(label)}</dt><dd>{value}</dd></div>"
+        for frame in frames
+        for label, value in frame.readouts.items()
     ]
+    return f'<dl class="explore-readouts">{"".join(rows)}</dl>' if rows else ""
 
 
-def _still(svg: str, label: str) -> str:
-    prefix = "x" + hashlib.sha256(svg.encode()).hexdigest()[:6] + "-"
+def _still(frames: Sequence[Frame], label: str) -> str:
+    panels = "".join(f'<div class="explore-panel">{_own_ids(frame.svg)}</div>' for frame in frames)
     text = html.escape(label, quote=True)
-    return (
-        f'<div class="explore-figure" role="img" aria-label="{text}">'
-        f"{prefix_ids(svg, prefix)}</div>"
-    )
+    return f'<div class="explore-figure" role="img" aria-label="{text}">{panels}</div>'
+
+
+def _own_ids(svg: str) -> str:
+    """Return the SVG with ids that no other picture of the page has."""
+    return prefix_ids(svg, "x" + hashlib.sha256(svg.encode()).hexdigest()[:6] + "-")
+
+
+def _size(text: str) -> str:
+    return f"{len(text) / 1e6:.1f} MB"
 
 
 def _in_script(value: Any) -> str:
     """Return JSON that cannot end the <script> element around it."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
-
-
-def _check(draw, alt, controls: Mapping[str, Control], who: str) -> None:
-    if not callable(draw):
-        raise ValueError(f"{who}: draw must be a function that returns a Figure, got {draw!r}")
-    if not isinstance(alt, str) or not alt.strip():
-        raise ValueError(f"{who}: alt must be a text that says what the picture shows, got {alt!r}")
-    for name, control in controls.items():
-        if not isinstance(control, Control):
-            raise ValueError(f"{who}: {name} must be a slider, choice or switch, got {control!r}")
-    try:
-        inspect.signature(draw).bind(**controls)
-    except TypeError as error:
-        raise ValueError(
-            f"{who}: the controls must be the arguments of {draw.__name__}"
-            f"{inspect.signature(draw)}, got {', '.join(controls) or 'none'}: {error}"
-        ) from error

@@ -1,7 +1,7 @@
 """What the tests of the book need to know about its pages."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -10,10 +10,9 @@ import jupytext
 import matplotlib.pyplot as plt
 import pytest
 import yaml
-from matplotlib.figure import Figure
 
 from explorable import Control
-from explorable.widget import draw_svg
+from explorable.drawing import Panel, panels_of
 
 ROOT = Path(__file__).parents[2]
 BOOK = ROOT / "book"
@@ -54,13 +53,21 @@ def fences(text: str, name: str) -> list[str]:
 class Widget(NamedTuple):
     """What a page gave to `explore`, with the values that the page keeps."""
 
-    draw: Callable[..., Figure]
+    panels: tuple[Panel, ...]
     controls: dict[str, Control]
+    title: str | None
 
-    def svg(self, at: Sequence[int]) -> str:
-        """The picture for these positions of the controls, drawn here and now."""
+    @property
+    def name(self) -> str:
+        """The name of what draws it."""
+        return self.panels[0].draw.__name__
+
+    def html(self, at: Sequence[int]) -> tuple[str, list[str]]:
+        """The figure for these positions of the controls, drawn here and now, and readouts."""
         values = {n: c.values[i] for (n, c), i in zip(self.controls.items(), at, strict=True)}
-        return draw_svg(self.draw, values)
+        frames = [panel.frame(values) for panel in self.panels]
+        figure = "".join(f'<div class="explore-panel">{frame.svg}</div>' for frame in frames)
+        return figure, [value for frame in frames for value in frame.readouts.values()]
 
 
 @cache
@@ -68,8 +75,9 @@ def widgets(page: str) -> tuple[Widget, ...]:
     """Run the code of a page in this process and return its widgets, in order."""
     found = []
 
-    def explore(draw, *, alt, **controls):
-        found.append(Widget(draw, {name: c.frozen() for name, c in controls.items()}))
+    def explore(*draws, alt, title=None, **controls):
+        kept = {name: c.frozen() for name, c in controls.items()}
+        found.append(Widget(panels_of("explore", draws, list(kept)), kept, title))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("explorable.explore", explore)

@@ -13,14 +13,15 @@ pytestmark = [pytest.mark.book, pytest.mark.browser, needs_chromium]
 WITH_WIDGETS = [p for p in PAGES if any("explore(" in c for c in code(p))]
 POSITIONS = 5  # of each widget, the extremes among them
 
-# innerHTML of the figure, and of the expected picture as the browser itself writes it
-PICTURES = """(box, svg) => {
-  const expected = document.createElement("div");
-  expected.innerHTML = svg;
+# innerHTML of the figure and the readouts, and what is expected as the browser itself writes it
+PICTURES = """(box, [svg, readouts]) => {
+  const box_of = (html) => Object.assign(document.createElement("div"), { innerHTML: html });
+  const written = (html) => box_of(html).innerHTML;
   const shown = box.querySelector(".explore-figure").innerHTML;
+  const values = [...box.querySelectorAll(".explore-readouts dd")].map((dd) => dd.innerHTML);
   // what keeps the ids of widgets apart
   const own = /( id="| href="#|url\\(#)(explore-[0-9a-z]+|x[0-9a-f]{6})-/g;
-  return [shown.replace(own, "$1"), expected.innerHTML];
+  return [[shown.replace(own, "$1"), values], [written(svg), readouts.map(written)]];
 }"""
 
 
@@ -34,7 +35,7 @@ def positions(widget) -> list[tuple[int, ...]]:
 
 def move(box, widget, at):
     """Set every control of the widget to these positions, as a reader would."""
-    inputs = box.locator(".explore-controls :is(input, select)")
+    inputs = box.locator(".explore-row > :is(input, select)")
     for i, (control, k) in enumerate(zip(widget.controls.values(), at, strict=True)):
         if control.kind == "choice":
             inputs.nth(i).select_option(index=k)
@@ -46,7 +47,7 @@ def move(box, widget, at):
 
 def shown_at(box, widget) -> list[int]:
     """Where the controls stand."""
-    inputs = box.locator(".explore-controls :is(input, select)")
+    inputs = box.locator(".explore-row > :is(input, select)")
     read = "e => e.type === 'checkbox' ? +e.checked : e.selectedIndex ?? +e.value"
     return [inputs.nth(i).evaluate(read) for i in range(len(widget.controls))]
 
@@ -81,8 +82,8 @@ def ready(page, n_widgets):
 
 def check(box, widget, at):
     """Compare what the page shows with what `draw` gives."""
-    shown, expected = box.evaluate(PICTURES, widget.svg(at))
-    assert shown == expected, f"{widget.draw.__name__} at {at}"
+    shown, expected = box.evaluate(PICTURES, list(widget.html(at)))
+    assert shown == expected, f"{widget.name} at {at}"
 
 
 def test_a_moved_widget_shows_what_draw_gives(visit):
@@ -97,7 +98,7 @@ def test_a_moved_widget_shows_what_draw_gives(visit):
 
 def acts(control, handle):
     """What a reader does with a control: keys, mouse, touch."""
-    if control.kind == "slider":
+    if control.kind in ("slider", "stepper"):
         return [
             lambda: handle.press("End"),
             lambda: handle.press("ArrowLeft"),
@@ -113,12 +114,12 @@ def test_widgets_answer_to_keyboard_mouse_and_touch(visit):
     found, record = visit
     for box, widget in found:
         for i, control in enumerate(widget.controls.values()):
-            handle = box.locator(".explore-controls :is(input, select)").nth(i)
+            handle = box.locator(".explore-row > :is(input, select)").nth(i)
             seen = {shown_at(box, widget)[i]}
             for act in acts(control, handle):
                 act()
                 at = shown_at(box, widget)
                 seen.add(at[i])
                 check(box, widget, at)
-            assert len(seen) > 1, f"{widget.draw.__name__}: control {i} does not move"
+            assert len(seen) > 1, f"{widget.name}: control {i} does not move"
     assert record.complaints() == []

@@ -45,7 +45,7 @@ def draw(k, kind):
 def page(browser):
     """A page with one live widget at k = 0 and kind = a."""
     widget = explore(draw, k=slider(0, 9), kind=choice("a", "b"), alt="Nothing")
-    state = {name: getattr(widget, name) for name in ("controls", "alt", "at", "frame")}
+    state = {name: getattr(widget, name) for name in ("spec", "at", "frame")}
     with open_page(browser, "about:blank") as (page, record):
         page.evaluate(MODEL, json.loads(json.dumps(state)))
         page.evaluate(RENDER, widget._esm)
@@ -76,10 +76,10 @@ def test_a_slow_kernel_is_asked_one_question_at_a_time_and_then_the_newest(page)
     press(page, "ArrowRight", 4)
     assert sent(page) == [[1, 0]]
     assert "explore-waiting" in page.locator(".explore").get_attribute("class")
-    reply(page, [1, 0], svg="<svg id='one'></svg>")
+    reply(page, [1, 0], svgs=["<svg id='one'></svg>"], readouts=[])
     assert sent(page) == [[1, 0], [4, 0]]
     assert "explore-waiting" in page.locator(".explore").get_attribute("class")
-    reply(page, [4, 0], svg="<svg></svg>")
+    reply(page, [4, 0], svgs=["<svg></svg>"], readouts=[])
     assert sent(page) == [[1, 0], [4, 0]]
     assert "explore-waiting" not in page.locator(".explore").get_attribute("class")
     assert page.locator(".explore-figure").get_attribute("aria-label") == "Nothing: k 4, kind a"
@@ -91,7 +91,7 @@ def test_an_error_stands_in_place_of_the_figure_until_the_next_good_one(page):
     assert page.locator(".explore-error").text_content() == "ZeroDivisionError: <b>"
     assert page.locator(".explore-figure svg").count() == 0
     press(page, "ArrowRight", 1)
-    reply(page, [2, 0], svg="<svg></svg>")
+    reply(page, [2, 0], svgs=["<svg></svg>"], readouts=[])
     assert page.locator(".explore-error").count() == 0
     assert page.locator(".explore-figure svg").count() == 1
 
@@ -105,8 +105,8 @@ def test_controls_follow_values_set_in_python(page):
 
 def test_jupyterlab_leaves_the_keys_to_the_controls(page):
     controls = page.locator(".explore :is(input, select, button)")
-    assert controls.count() == 3
-    for i in range(3):
+    assert controls.count() == 4  # with the one that presents the figure
+    for i in range(4):
         assert controls.nth(i).get_attribute("data-lm-suppress-shortcuts") == "true"
 
 

@@ -27,7 +27,8 @@ def address(request, book):
 @pytest.fixture(scope="module")
 def frames(book):
     """The pictures of the first widget, by position."""
-    return unpack((book / "_frames/index/1.js").read_text().split('"')[3])
+    packed = (book / "_frames/index/1.js").read_text().split('"')[3]
+    return [f'<div class="explore-panel">{svg}</div>' for svg, _ in unpack(packed)[0]]
 
 
 def shown(page) -> str:

@@ -1,16 +1,20 @@
 """explore and show: live beside a kernel, frozen in a build."""
 
+import base64
 import html
+import io
 import json
 import re
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from PIL import Image
 
-from explorable import choice, explore, show, slider, switch
+from explorable import choice, colour, explore, linked, show, slider, switch
+from explorable.drawing import draw_frame
 from explorable.frames import unpack
-from explorable.widget import Explore, draw_svg
+from explorable.widget import Explore
 
 ALT = "A line through the origin"
 
@@ -21,6 +25,11 @@ def draw_line(k, up=True, kind="solid"):
     ax.plot([0, 1], [0, k if up else -k], linestyle=kind)
     ax.set(ylim=(-9, 9))
     return fig
+
+
+def draw_svg(draw, values):
+    """Return the picture alone."""
+    return draw_frame(draw, values).svg
 
 
 @pytest.fixture
@@ -53,14 +62,14 @@ def test_the_live_widget_draws_the_exact_values():
     widget.at = [7, 1, 1]
     assert seen == [(0.3, "a", False), (0.7, "b", True)]
     assert widget.frame["at"] == [7, 1, 1]
-    assert widget.controls[0]["texts"][7] == "0.7"
+    assert widget.spec["controls"][0]["texts"][7] == "0.7"
 
 
 def test_the_live_widget_shows_the_picture_of_its_position():
     widget = explore(draw_line, k=slider(1, 5), alt=ALT)
-    assert widget.frame == {"at": [0], "svg": draw_svg(draw_line, {"k": 1})}
+    assert widget.frame == {"at": [0], "svgs": [draw_svg(draw_line, {"k": 1})], "readouts": []}
     widget.at = [4]
-    assert widget.frame == {"at": [4], "svg": draw_svg(draw_line, {"k": 5})}
+    assert widget.frame == {"at": [4], "svgs": [draw_svg(draw_line, {"k": 5})], "readouts": []}
 
 
 def test_a_failing_draw_shows_its_error_and_the_widget_survives():
@@ -74,7 +83,7 @@ def test_a_failing_draw_shows_its_error_and_the_widget_survives():
     widget.at = [1]
     assert widget.frame == {"at": [1], "error": "ZeroDivisionError: no slope 2"}
     widget.at = [2]
-    assert widget.frame["svg"] == draw_svg(draw_line, {"k": 3})
+    assert widget.frame["svgs"] == [draw_svg(draw_line, {"k": 3})]
 
 
 def test_the_live_front_end_is_a_module_with_a_render_function():
@@ -97,12 +106,72 @@ def test_a_first_draw_that_fails_fails_in_the_cell():
         explore(draw, k=slider(1, 3), alt=ALT)
 
 
+def test_only_the_panel_whose_control_has_moved_is_drawn_anew():
+    drawn = []
+
+    def draw_top(k):
+        drawn.append(("top", k))
+        return draw_line(k)
+
+    def draw_bottom(m):
+        drawn.append(("bottom", m))
+        return draw_line(-m)
+
+    widget = explore(draw_top, draw_bottom, k=slider(1, 5), m=slider(1, 5), alt=ALT)
+    assert widget.spec["panels"] == [[0], [1]]
+    widget.at = [0, 3]
+    assert drawn == [("top", 1), ("bottom", 1), ("bottom", 4)]
+    assert widget.frame["svgs"] == [draw_svg(draw_line, {"k": 1}), draw_svg(draw_line, {"k": -4})]
+
+
+def draw_slope(k):
+    """A line with its slope as a number, an angle as a formula."""
+    return draw_line(k), {r"slope $\lambda$": k / 8, "angle": rf"$\alpha$ < {k}"}
+
+
+def test_readouts_are_typeset_and_follow_the_values():
+    widget = explore(draw_slope, k=slider(1, 5), alt=ALT)
+    label, other = widget.spec["readouts"]
+    assert label.startswith("slope <math")
+    assert "&#x003BB;" in label
+    assert other == "angle"
+    assert widget.frame["readouts"][0] == "0.125"
+    widget.at = [4]
+    assert widget.frame["readouts"][0] == "0.625"
+    assert widget.frame["readouts"][1].endswith("</math> &lt; 5")
+
+
+def test_readouts_that_come_and_go_are_an_error_that_the_widget_survives():
+    def draw(k):
+        return (draw_line(k), {"k": k}) if k != 2 else draw_line(k)
+
+    widget = explore(draw, k=slider(1, 3), alt=ALT)
+    widget.at = [1]
+    assert "the same readouts for all values, got none after k" in widget.frame["error"]
+    widget.at = [2]
+    assert widget.frame["readouts"] == ["3"]
+
+
+def test_a_viewer_that_runs_no_widget_has_a_picture_of_it():
+    bundle = explore(draw_line, k=slider(1, 5), alt=ALT)._repr_mimebundle_()
+    data = bundle[0] if isinstance(bundle, tuple) else bundle
+    assert "application/vnd.jupyter.widget-view+json" in data
+    picture = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
+    assert picture.size == (330, 220)
+    assert len(picture.convert("RGB").getcolors(10_000)) > 2
+
+
+def test_a_control_tells_the_front_end_whether_it_is_linked():
+    widget = explore(draw_line, k=linked(slider(1, 5)), up=switch(), alt=ALT)
+    assert [c["linked"] for c in widget.spec["controls"]] == [True, False]
+
+
 # ---- frozen ----
 
 
 def parts(text):
     """Return the still, the controls' description and the frames of a frozen widget."""
-    still = re.search(r'<div class="explore-figure".*?</div>', text, re.DOTALL)[0]
+    still = re.search(r'<div class="explore-panel">.*?</div>', text, re.DOTALL)[0]
     spec = re.search(r'class="explore-spec">(.*?)</script>', text, re.DOTALL)[1]
     frames = re.search(r'class="explore-frames">(.*?)</script>', text, re.DOTALL)[1]
     return still, json.loads(spec), unpack(frames)
@@ -128,7 +197,7 @@ def test_the_frozen_widget_has_the_picture_of_every_position():
         for up in (False, True)
         for kind in ("solid", "dashed")
     ]
-    assert frames == expected
+    assert frames == [[(svg, []) for svg in expected]]
     shown = re.sub(r"x[0-9a-f]{6}-", "", still[still.index("<svg") : -len("</div>")])
     assert shown == draw_svg(draw_line, {"k": 3, "up": True, "kind": "solid"})
 
@@ -137,6 +206,60 @@ def test_the_frozen_widget_has_the_picture_of_every_position():
 def test_the_still_says_what_it_shows_and_where_the_controls_stand():
     result = explore(draw_line, k=slider(1, 3, value=2, label="slope"), up=switch(), alt=ALT)
     assert f'aria-label="{ALT}: slope 2, up off"' in result.html
+
+
+@pytest.mark.usefixtures("frozen")
+def test_each_panel_keeps_the_frames_of_its_own_controls():
+    def draw_both(m, kind):
+        return draw_line(m, kind=kind), {"m": m}
+
+    result = explore(
+        draw_line,
+        draw_both,
+        k=slider(1, 40),
+        m=slider(1, 40, value=2),
+        kind=choice("solid", "dashed", value="dashed"),
+        alt=ALT,
+    )
+    _, spec, panels = parts(result.html)
+    assert spec["panels"] == [[0, 2], [1, 2]]
+    assert [len(panel) for panel in panels] == [80, 80]
+    assert [readouts for _, readouts in panels[1][:3]] == [["1"], ["1"], ["2"]]
+    assert panels[1][3][0] == draw_svg(draw_line, {"k": 2, "kind": "dashed"})
+    assert "<dt>m</dt><dd>2</dd>" in result.html
+    assert spec["aspect"] == pytest.approx(3 / 4)
+
+
+@pytest.mark.usefixtures("frozen")
+def test_the_frames_of_a_two_panel_figure_weigh_at_most_nine_kilobytes_each():
+    rng = np.random.default_rng(0)
+    series = rng.normal(size=(60, 200)).cumsum(axis=1)
+
+    def draw(k):
+        fig, (above, below) = plt.subplots(2, figsize=(5.5, 5))
+        above.plot(series[k], color=colour(0))
+        above.set(xlabel="time $t$", ylabel="$x_t$")
+        below.bar(range(8), np.histogram(series[k], 8)[0], color=colour(1))
+        below.set(xlabel="bin", ylabel="count", title=f"{k} of 60")
+        return fig
+
+    result = explore(draw, k=slider(0, 59), alt=ALT)
+    packed = re.search(r'class="explore-frames">(.*?)</script>', result.html, re.DOTALL)[1]
+    assert len(packed) <= 60 * 9000
+
+
+@pytest.mark.usefixtures("frozen")
+def test_frames_too_heavy_for_a_page_are_refused_with_advice(monkeypatch):
+    monkeypatch.setattr("explorable.widget.MAX_BYTES", 1000)
+    with pytest.raises(ValueError, match=r"3 frames of \d\.\d MB in all .* draw fewer points"):
+        explore(draw_line, k=slider(1, 3), alt=ALT)
+
+
+@pytest.mark.usefixtures("frozen")
+def test_a_title_names_the_group():
+    result = explore(draw_line, k=slider(1, 3), alt=ALT, title=r"The slope $\lambda$ & more")
+    assert 'role="group" aria-label="The slope λ &amp; more"' in result.html
+    assert parts(result.html)[1]["title"] == "The slope λ & more"
 
 
 @pytest.mark.usefixtures("frozen")
@@ -163,6 +286,7 @@ def test_too_large_a_grid_is_refused_before_anything_is_drawn():
 def test_a_frozen_widget_has_no_widget_state():
     assert set(explore(draw_line, k=slider(1, 3), alt=ALT)._repr_mimebundle_()) == {
         "text/html",
+        "image/png",
         "text/plain",
     }
 
@@ -195,6 +319,16 @@ def test_two_pictures_on_a_page_share_no_id():
 # ---- both ----
 
 
+def wide(k):
+    """Draw what no phone has room for."""
+    return plt.figure(figsize=(7, 2))
+
+
+def tall(k):
+    """Draw half of what a screen has room for, and a bit more."""
+    return plt.figure(figsize=(5, 4))
+
+
 def no_figure():
     """Draw nothing."""
     return np.zeros(3)
@@ -205,21 +339,24 @@ def no_figure():
     ("call", "message"),
     [
         (lambda: explore(draw_line, alt=ALT), "at least one control"),
-        (lambda: explore(draw_line, k=3, alt=ALT), "k must be a slider, choice or switch, got 3"),
+        (
+            lambda: explore(draw_line, k=3, alt=ALT),
+            "k must be a slider, stepper, choice or switch, got 3",
+        ),
         (
             lambda: explore(draw_line, j=slider(1, 3), alt=ALT),
-            r"draw_line\(k, .*\), got j: missing",
+            r"draw_line\(k, .*\) needs a control, got j: missing",
         ),
         (lambda: explore(draw_line, k=slider(1, 3), alt=""), "alt must be a text"),
         (lambda: explore(draw_line, k=slider(1, 3), alt=None), "alt must be a text"),
         (lambda: explore("draw", k=slider(1, 3), alt=ALT), "draw must be a function"),
         (
             lambda: explore(lambda k: None, k=slider(1, 3), alt=ALT),
-            "must return a matplotlib Figure",
+            "returned nothing; end it with `return fig`",
         ),
         (
             lambda: show(no_figure, alt=ALT),
-            r"no_figure: must return a matplotlib Figure, got array",
+            r"no_figure: must return a matplotlib Figure, or .* readouts, got array",
         ),
         (lambda: show(draw_line, alt=ALT), r"got none: missing a required argument: 'k'"),
         (lambda: show(lambda: draw_line(1), alt=" "), "alt must be a text"),
