@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+from explorable.style import theme_css
+
 STATIC = Path(__file__).with_name("static")
 _PARTS = ("controls", "present", "widget", "frozen", "live")
 
-CSS = (STATIC / "explore.css").read_text("utf-8")
+CSS = theme_css() + (STATIC / "explore.css").read_text("utf-8")
 
 # a classic script in a page, where it wakes the widgets that are there; a module in a notebook
 SCRIPT = "\n".join(

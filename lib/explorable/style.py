@@ -1,50 +1,35 @@
-"""The look of every figure in the book.
+"""The look of every figure in the book, from the style sheet `look.mplstyle`."""
 
-There is no ink and no background here: matplotlib's black becomes the ink of the page that
-the figure stands on and white its background, in light and in dark (see `explorable.svg`).
-"""
+from pathlib import Path
 
-from typing import Any
+import matplotlib as mpl
 
-from cycler import cycler
-
-# Okabe and Ito's blue, vermillion, green and purple, then a brown and a slate; each
-# has a contrast of at least 3:1 with the white page and with the dark one.
-PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#996b3d", "#3f7373")
+STYLE = mpl.rc_params_from_file(
+    Path(__file__).with_name("look.mplstyle"), use_default_template=False
+)
+PALETTE: tuple[str, ...] = tuple(STYLE["axes.prop_cycle"].by_key()["color"])
+DARK = ("#56b4f0", "#ff8f4a", "#2cc795", "#e79ccb", "#cfa274", "#86bcbc")  # on a dark page
+GREY, GREY_ON_WHITE, GREY_ON_DARK = "#808080", "#6b6b6b", "#9a9a9a"  # matplotlib's "0.5"
 MARKERS = ("o", "s", "^", "D", "v", "P")
 
-STYLE: dict[Any, Any] = {
-    "figure.facecolor": "none",
-    "axes.facecolor": "none",
-    "savefig.facecolor": "none",
-    "savefig.edgecolor": "none",
-    "legend.facecolor": "none",
-    "legend.edgecolor": "none",
-    "legend.frameon": False,
-    "grid.color": "0.5",
-    "grid.alpha": 0.35,
-    "grid.linewidth": 0.6,
-    "axes.prop_cycle": cycler(color=PALETTE),
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.linewidth": 0.8,
-    "axes.titlesize": 12,
-    "axes.titlelocation": "left",
-    "axes.labelsize": 11.5,
-    "font.size": 11,
-    "xtick.labelsize": 10.5,
-    "ytick.labelsize": 10.5,
-    "legend.fontsize": 10.5,
-    "lines.linewidth": 1.8,
-    "lines.markersize": 5,
-    "mathtext.fontset": "cm",  # the letters of the formulas around the figure
-    "figure.constrained_layout.use": True,
-    "figure.figsize": (5.5, 3),
-    "savefig.bbox": None,
-    "svg.fonttype": "path",  # the same letters on every machine
-    "svg.hashsalt": "explorable",  # the same ids in every run and in every frame
-    "path.simplify_threshold": 0.1,
-}
+
+def themed(svg: str) -> str:
+    """Return the SVG with each colour of the palette as the variable that the page's theme sets."""
+    for i, value in enumerate(PALETTE):
+        svg = svg.replace(value, f"var(--explore-{i},{value})")
+    return svg.replace(GREY, f"var(--explore-grey,{GREY_ON_WHITE})")
+
+
+def theme_css() -> str:
+    """Return the rules that set these variables, for a light page and for a dark one."""
+    day, night = (
+        "".join(f"--explore-{i}:{value};" for i, value in enumerate(palette))
+        + f"--explore-grey:{grey}"
+        for palette, grey in ((PALETTE, GREY_ON_WHITE), (DARK, GREY_ON_DARK))
+    )
+    # the book's theme, JupyterLab's and Notebook's, and Voila's
+    dark = ':is([data-theme="dark"], [data-jp-theme-light="false"], .theme-dark)'
+    return f".explore{{{day}}}\n{dark} .explore{{{night}}}\n"
 
 
 def colour(i: int) -> str:

@@ -3,7 +3,8 @@
 Paths become relative and are rounded to 0.1 pt. It is the absolute points that are rounded,
 so errors do not add up along a path. What no reader sees goes: metadata, comments, unused
 ids, invisible backgrounds. What would leak into the page goes too: matplotlib's style sheet.
-Black is drawn in the page's ink and white in its background, in light and in dark.
+Black is drawn in the page's ink and white in its background, in light and in dark, and the
+colours of the palette have a shade for each.
 """
 
 import io
@@ -12,6 +13,8 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 
 from matplotlib.figure import Figure
+
+from explorable.style import themed
 
 _NUMBERS_OF = {"M": 2, "L": 2, "Q": 4, "C": 6, "Z": 0}
 _TOKEN = re.compile(r"[A-Za-z]|[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
@@ -45,7 +48,8 @@ def to_svg(figure: Figure) -> str:
         "aria-hidden": "true",
     }
     text = ET.tostring(root, encoding="unicode")
-    return text.replace("#000000", "currentColor").replace("#ffffff", "var(--explore-paper,#fff)")
+    text = text.replace("#000000", "currentColor").replace("#ffffff", "var(--explore-paper,#fff)")
+    return themed(text)
 
 
 def prefix_ids(svg: str, prefix: str) -> str:
