@@ -138,7 +138,7 @@ def train_gpt(
     n_layers: int = 3,
     context: int = 64,
     size: int = 16,
-    steps: int = 2800,
+    steps: int = 2500,
     rate: float = 5e-3,
     workers: int = 2,
     seed: int = 0,
