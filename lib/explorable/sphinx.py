@@ -3,6 +3,7 @@
 - Kernels of the build freeze their widgets; each page's frames become files of their own.
 - MathJax comes out of a Python package.
 - Chapters are executed again when the code that they import has changed, and only then.
+- Those that must run do so side by side, one on each core, before Sphinx reads any of them.
 - Each chapter can be downloaded as a notebook without outputs.
 """
 
@@ -21,6 +22,7 @@ import pydata_sphinx_theme
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
+from explorable.execution import execute_pages
 from explorable.frontend import CSS, SCRIPT
 from explorable.widget import FROZEN
 
@@ -47,6 +49,7 @@ def setup(app: Sphinx) -> dict:
     app.add_config_value("explorable_depends", [], "env", list)
     app.connect("config-inited", _configure)
     app.connect("builder-inited", _add_files)
+    app.connect("env-before-read-docs", execute_pages)
     app.connect("html-page-context", _offer_notebook)  # before the theme makes its buttons (501)
     app.connect("html-page-context", _drop_toggles, priority=900)
     app.connect("html-page-context", _move_frames)
