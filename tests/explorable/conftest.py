@@ -9,8 +9,8 @@ from tests.explorable import tiny_book
 
 @pytest.fixture(scope="package")
 def book(tmp_path_factory) -> Path:
-    """The HTML of a tiny book with two widgets."""
+    """The HTML of a tiny book with every control."""
     folder = tmp_path_factory.mktemp("tiny-book")
-    tiny_book.write(folder)
+    tiny_book.write(folder, every_control=True)
     tiny_book.build(folder)
     return folder / "_build" / "html"

@@ -67,7 +67,9 @@ function build(box, spec, start, moved) {
 
   function follow({ detail: { from, key, k } }) {
     controls.forEach((control, i) => {
-      if (from !== id && control.linked && linkKey(control) === key && at[i] !== k) put(i, k);
+      if (from === id || !control.linked || linkKey(control) !== key || at[i] === k) return;
+      rows[i].stop();
+      put(i, k);
     });
   }
 
