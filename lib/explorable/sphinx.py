@@ -5,6 +5,7 @@
 - Chapters are executed again when the code that they import has changed, and only then.
 - Those that must run do so side by side, one on each core, before Sphinx reads any of them.
 - Each chapter can be downloaded as a notebook without outputs.
+- One page can list the widgets of all (`explorable.demos`).
 """
 
 import hashlib
@@ -28,7 +29,9 @@ from explorable.widget import FROZEN
 
 _HERE = Path(__file__).parent
 # these work on finished chapters
-_AFTER = tuple(_HERE / name for name in ("sphinx.py", "frontend.py", "static", "templates"))
+_AFTER = tuple(
+    _HERE / name for name in ("sphinx.py", "demos.py", "frontend.py", "static", "templates")
+)
 _MATHJAX = "sphinx-mathjax-offline"
 _MATHJAX_PARTS = ("tex-chtml.js", "input/tex/extensions", "output/chtml/fonts/woff-v2")
 _ICON = re.compile(
@@ -47,6 +50,7 @@ def setup(app: Sphinx) -> dict:
     """Register with Sphinx."""
     os.environ[FROZEN] = "1"  # the kernels that the build starts inherit it
     app.add_config_value("explorable_depends", [], "env", list)
+    app.setup_extension("explorable.demos")
     app.connect("config-inited", _configure)
     app.connect("builder-inited", _add_files)
     app.connect("env-before-read-docs", execute_pages)
