@@ -1,17 +1,13 @@
 """Frozen widgets in Chromium, from a server and from the disk."""
 
-import re
-
 import pytest
 
-from explorable.frames import unpack
 from tests.browser import needs_chromium, open_page, serve, violations
+from tests.explorable.widgets import DESK, PHONE, WIDGET, as_written, frames_of, picture
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, needs_chromium]
 
-WIDGET = ".explore:has(.explore-spec)"
 READY = f"document.querySelector('{WIDGET}').dataset.ready !== undefined"
-PHONE = {"width": 390, "height": 844}
 
 
 @pytest.fixture(params=["http", "file"])
@@ -27,21 +23,12 @@ def address(request, book):
 @pytest.fixture(scope="module")
 def frames(book):
     """The pictures of the first widget, by position."""
-    packed = (book / "_frames/index/1.js").read_text().split('"')[3]
-    return [f'<div class="explore-panel">{svg}</div>' for svg, _ in unpack(packed)[0]]
+    return [f'<div class="explore-panel">{svg}</div>' for svg, _ in frames_of(book, "index", 1)[0]]
 
 
 def shown(page) -> str:
-    """Return the picture of the first widget without the prefix of its ids."""
-    html = page.locator(WIDGET).first.locator(".explore-figure").inner_html()
-    return re.sub(r'( id="| href="#|url\((?:&quot;)?#)(explore-\w+-|x[0-9a-f]{6}-)', r"\1", html)
-
-
-def as_written(page, svg: str) -> str:
-    """Return the SVG as the browser itself writes it."""
-    return page.evaluate(
-        "svg => Object.assign(document.createElement('div'), { innerHTML: svg }).innerHTML", svg
-    )
+    """Return the picture of the first widget."""
+    return picture(page.locator(WIDGET).first)
 
 
 def slider(page):
@@ -160,16 +147,38 @@ def test_play_runs_to_the_end_and_can_be_paused(browser, address, frames):
         assert record.complaints() == []
 
 
-def test_without_javascript_the_still_shows_and_no_dead_control(browser, address):
-    with open_page(browser, f"{address}/index.html", java_script_enabled=False) as (page, _):
-        figure = page.locator(".explore-figure svg").first.bounding_box()
-        assert figure["height"] > 150
-        assert page.locator(".explore-controls").first.bounding_box() is None
+def test_without_javascript_the_first_frame_shows_and_no_dead_control(browser, book):
+    url = f"{book.as_uri()}/moving.html"
+    with open_page(browser, url, java_script_enabled=False) as (page, _):
         assert page.locator(".explore :is(input, select, button)").count() == 0
+        first = page.locator(WIDGET).first
+        assert first.locator(".explore-controls").bounding_box() is None
+        assert first.locator("svg").bounding_box()["height"] > 150
+        label = first.locator(".explore-figure").get_attribute("aria-label")
+        assert label == "Points and a curve: iteration 0, data two groups"
+        readouts = first.locator(".explore-readouts dd")
+        _, (error, rate) = frames_of(book, "moving", 1)[0][0]
+        assert readouts.nth(0).inner_text() == error
+        assert readouts.nth(1).text_content() == "α=0.00"
+        assert "0.00" in rate
+        # the padding that the button for the stage would need is not there
+        assert first.evaluate("e => getComputedStyle(e).paddingBottom") == "0px"
+
+
+def test_on_paper_there_is_the_picture_with_its_readouts_and_no_control(browser, book):
+    with open_page(browser, f"{book.as_uri()}/moving.html") as (page, _):
+        page.wait_for_function(READY)
+        page.emulate_media(media="print")
+        first = page.locator(WIDGET).first
+        assert first.locator("svg").first.bounding_box()["height"] > 150
+        assert first.locator(".explore-readouts").is_visible()
+        assert first.locator("input, select, button").count() > 0
+        for part in page.locator(".explore :is(input, select, button, label, output)").all():
+            assert not part.is_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("viewport", [{"width": 1280, "height": 900}, PHONE])
+@pytest.mark.parametrize("viewport", [DESK, PHONE])
 def test_the_page_is_accessible_and_fits(browser, book, scheme, viewport):
     url = f"{book.as_uri()}/index.html"
     with open_page(browser, url, color_scheme=scheme, viewport=viewport) as (page, record):
@@ -199,12 +208,14 @@ def test_every_page_is_silent(browser, address, name):
         assert record.complaints() == []
 
 
-@pytest.mark.parametrize("viewport", [{"width": 1280, "height": 900}, PHONE])
-def test_controls_do_not_push_the_page_down(browser, book, viewport):
+@pytest.mark.parametrize("viewport", [DESK, PHONE])
+def test_nothing_moves_when_the_script_comes(browser, book, viewport):
     heights = []
     for blocked in ("**/explore.js*", "**/no-such-file"):
         with open_page(browser, "about:blank", viewport=viewport) as (page, _):
             page.route(blocked, lambda route: route.abort())
-            page.goto(f"{book.as_uri()}/index.html")
-            heights.append(page.locator(".explore-controls").first.bounding_box()["height"])
+            page.goto(f"{book.as_uri()}/moving.html")
+            boxes = page.locator(f".explore, {WIDGET} > :is(.explore-controls, .explore-figure)")
+            heights += [boxes.evaluate_all("es => es.map(e => e.getBoundingClientRect().height)")]
+    assert len(heights[0]) == 3 * 5
     assert heights[0] == pytest.approx(heights[1], abs=1)
