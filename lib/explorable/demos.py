@@ -223,7 +223,7 @@ def still(figure: str) -> tuple[str, float, float]:
     return svg, width, top
 
 
-def _text(title: nodes.Element) -> str:
+def _text(title: nodes.Node) -> str:
     """Return a heading as text with $formulas$."""
     texts = (
         f"${node.astext()}$" if isinstance(node.parent, nodes.math) else node.astext()
