@@ -2,9 +2,12 @@
 
 const FORWARD = ["ArrowRight", "PageDown"], BACK = ["ArrowLeft", "PageUp"]; // as presenters send
 
+let taken = false; // there is one screen
+
 /* Move the widget onto a stage. `rows` are its controls, `go(i, k)` moves one of them. */
 async function present(box, { rows, title, at, go }) {
-  if (box.closest("dialog")) return;
+  if (taken) return;
+  taken = true;
   const name = { "aria-label": title || "Figure", "data-lm-suppress-shortcuts": "true" };
   const stage = make("dialog", { className: "explore-stage" }, name);
   const leave = make("button", { type: "button", className: "explore-leave", textContent: "Leave" });
@@ -52,6 +55,7 @@ async function present(box, { rows, title, at, go }) {
     rows.forEach((row) => row.stop());
     place.replaceWith(box);
     stage.remove();
+    taken = false;
     if (document.fullscreenElement) document.exitFullscreen();
     if (location.hash.startsWith("#present-"))
       history.replaceState(null, "", location.pathname + location.search);
