@@ -38,6 +38,9 @@ function makeRange({ texts, id, label, change }) {
   const value = make("output", { htmlFor: id }, { "aria-live": "off" });
   value.style.minWidth = `${Math.max(...texts.map((t) => t.length))}ch`;
   input.oninput = () => change(Number(input.value));
+  let before = 0;
+  input.onpointerdown = () => { before = Number(input.value); };
+  input.onpointercancel = () => change(before); // the finger scrolls the page instead
   function set(k) {
     input.value = k;
     input.style.setProperty("--filled", `${(100 * k) / last}%`);
