@@ -11,6 +11,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, needs_chromium]
 
 HALL = {"width": 1920, "height": 1080}
 LAPTOP = {"width": 1366, "height": 768}
+SIDEWAYS = {"width": 844, "height": 390}
 ON_STAGE = "dialog.explore-stage[open] > .explore[data-ready]"
 WIDE, PANELS, TALL = 1, 2, 3  # widgets of the page
 
@@ -249,14 +250,14 @@ def test_every_text_is_at_least_24_pixels_high_in_a_hall(browser, book, n):
 
 
 @pytest.mark.parametrize("n", [WIDE, PANELS, TALL, 5])
-@pytest.mark.parametrize("viewport", [HALL, LAPTOP, PHONE])
+@pytest.mark.parametrize("viewport", [HALL, LAPTOP, PHONE, SIDEWAYS])
 def test_nothing_overlaps_or_is_cut_off(browser, book, n, viewport):
     with stage(browser, book.as_uri(), n, viewport=viewport) as (_, box):
         found = box.evaluate(PARTS)
         parts = found["parts"]
         assert len(parts) >= 10
         assert not found["wide"]
-        assert viewport is PHONE or not found["scrolls"]
+        assert viewport in (PHONE, SIDEWAYS) or not found["scrolls"]
         for i, a in enumerate(parts):
             assert not a["cut"], a
             assert a["left"] >= 0
@@ -281,3 +282,11 @@ def test_the_picture_fills_what_the_controls_leave(browser, book, n):
         filled = max(picture["width"] / size["width"], picture["height"] / size["height"])
         assert filled == pytest.approx(1, abs=0.01)
         assert size["width"] * size["height"] > 0.6 * HALL["width"] * HALL["height"]
+
+
+def test_the_picture_stays_in_sight_on_a_phone_held_sideways(browser, book):
+    with stage(browser, book.as_uri(), TALL, viewport=SIDEWAYS) as (page, box):
+        page.locator(".explore-leave").scroll_into_view_if_needed()
+        picture = box.locator(".explore-panel").bounding_box()
+        assert picture["y"] >= 0
+        assert picture["y"] + picture["height"] <= SIDEWAYS["height"]
