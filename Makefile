@@ -1,6 +1,7 @@
 # `make help` says what each target does. Each first sets up .venv if it is missing or stale.
 PYTHON ?= python3
 ASSIGNMENT ?= hidden-markov-models
+LECTURE ?= hidden-markov-models
 PORT ?= 8000
 BIN := .venv/bin
 
@@ -28,8 +29,8 @@ book: setup ## build the book and print where it is
 serve: book ## serve the built book on this machine (PORT=8000)
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
 
-lecture: setup ## open JupyterLab on the chapters, widgets alive
-	$(BIN)/jupyter lab book
+lecture: setup ## open a lecture in JupyterLab, pages as notebooks (LECTURE=hidden-markov-models)
+	JUPYTER_CONFIG_PATH="$(CURDIR)/jupyter" $(BIN)/jupyter lab --ServerApp.root_dir=book book/$(LECTURE)/index.md
 
 test: book ## build the book and run every test
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
