@@ -161,6 +161,11 @@ def test_each_change_calls_draw_with_exactly_the_values_of_the_controls(page, fo
     ]
 
 
+def test_the_living_widget_is_shown_and_not_the_picture_for_viewers(page):
+    assert page.locator(".explore").count() == 1
+    assert page.locator("img[src^='data:image/png']").count() == 0
+
+
 def test_a_slow_draw_is_called_for_fewer_positions_and_for_the_last(page, folder):
     kind(page, "slow")
     press(page, "n", "ArrowRight", times=11)
