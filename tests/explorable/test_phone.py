@@ -49,6 +49,11 @@ def test_nothing_is_cut_off_or_overlaps(page):
         assert faults == []
 
 
+def test_a_slider_has_a_line_of_its_own(page):
+    for slider in page.locator(f"{WIDGET} input[type=range]").all():
+        assert slider.bounding_box()["width"] >= 340
+
+
 def test_the_page_is_no_wider_than_the_screen(page):
     assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
 

@@ -12,7 +12,7 @@ async function present(box, { rows, title, at, go }) {
   const stage = make("dialog", { className: "explore-stage" }, name);
   const leave = make("button", { type: "button", className: "explore-leave", textContent: "Leave" });
   leave.onclick = () => stage.close();
-  const digits = rows.length > 1 ? `1–${rows.length} choose · ` : "";
+  const digits = rows.length > 1 ? `1–${Math.min(9, rows.length)} choose · ` : "";
   const plays = rows.some((row) => row.toggle) && !still() ? " · space plays" : "";
   const help = make("p", {
     className: "explore-help", textContent: `${digits}← → move${plays} · Esc leaves`,
