@@ -6,11 +6,13 @@ import itertools
 import json
 import os
 import re
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import anywidget
 import traitlets
+from IPython import get_ipython
 
 from explorable.controls import Control
 from explorable.drawing import MAX_HEIGHT, Draw, Frame, Panel, draw_stills, panels_of
@@ -115,7 +117,7 @@ class Explore(anywidget.AnyWidget):
         super().__init__(
             spec=_spec(panels, controls, frames, alt, title), at=start, frame=_sent(start, frames)
         )
-        self.observe(self._redraw, "at")
+        self.observe(lambda change: _on_main_thread(self._redraw, change), "at")
 
     def _values(self, at: list[int]) -> dict[str, Any]:
         pairs = zip(self._controls.items(), at, strict=True)
@@ -256,6 +258,19 @@ def _check_labels(labels: list[str], first: list[str]) -> None:
             "explore: draw must return the same readouts for all values, got"
             f" {', '.join(labels) or 'none'} after {', '.join(first) or 'none'}"
         )
+
+
+def _on_main_thread(function, *arguments) -> None:
+    """Call the function now, or on the thread of the cells once that is free.
+
+    JupyterLab has a widget's messages answered on a thread beside the cells' (a subshell), where
+    pyplot, its style and mathtext are not safe.
+    """
+    kernel = getattr(get_ipython(), "kernel", None)
+    if kernel is None or threading.current_thread() is threading.main_thread():
+        function(*arguments)
+    else:
+        kernel.io_loop.add_callback(function, *arguments)
 
 
 def _part(values: Mapping[str, Any], panel: Panel) -> dict[str, Any]:

@@ -35,11 +35,12 @@ UNKNOWN_OUTSIDE_THE_BOOK = (
 
 # the log tells values, types, and the figures that the draws before have left open
 CELL = """
-import time
+import threading, time
 import matplotlib.pyplot as plt
 from explorable import choice, explore, slider, switch
 
 def draw(n, x, kind, up):
+    assert threading.current_thread() is threading.main_thread()
     with open("calls.txt", "a") as file:
         print(repr((n, x, kind, up)), plt.get_fignums(), file=file)
     fig, ax = plt.subplots(figsize=(5.5, 2.5))

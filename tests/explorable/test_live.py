@@ -91,6 +91,19 @@ def test_a_slow_kernel_is_asked_one_question_at_a_time_and_then_the_newest(page)
     assert page.locator(".explore-figure").get_attribute("aria-label") == "Nothing: k 4, kind a"
 
 
+def test_there_and_back_within_a_frame_leaves_nothing_to_wait_for(page):
+    page.evaluate("""() => {
+      const slider = document.querySelector("input[type=range]");
+      for (const k of [1, 0]) {
+        slider.value = k;
+        slider.dispatchEvent(new Event("input"));
+      }
+    }""")
+    page.wait_for_timeout(100)
+    assert sent(page) == []
+    assert "explore-waiting" not in page.locator(".explore").get_attribute("class")
+
+
 def test_an_error_stands_in_place_of_the_figure_until_the_next_good_one(page):
     press(page, "ArrowRight", 1)
     reply(page, [1, 0], error="ZeroDivisionError: <b>")

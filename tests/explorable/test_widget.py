@@ -5,6 +5,9 @@ import html
 import io
 import json
 import re
+import threading
+from functools import partial
+from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -89,6 +92,29 @@ def test_a_failing_draw_shows_its_error_and_the_widget_survives():
 def test_the_live_front_end_is_a_module_with_a_render_function():
     widget = explore(draw_line, k=slider(1, 5), alt=ALT)
     assert widget._esm.rstrip().endswith("export default { render: explore.live };")
+
+
+def test_a_message_on_another_thread_waits_for_the_one_of_the_cells(monkeypatch):
+    drawn_by, waiting = [], []
+
+    def draw(k):
+        drawn_by.append(threading.current_thread())
+        return draw_line(k)
+
+    widget = explore(draw, k=slider(1, 5), alt=ALT)
+    loop = SimpleNamespace(
+        add_callback=lambda f, *arguments: waiting.append(partial(f, *arguments))
+    )
+    shell = SimpleNamespace(kernel=SimpleNamespace(io_loop=loop))
+    monkeypatch.setattr("explorable.widget.get_ipython", lambda: shell)
+    subshell = threading.Thread(target=widget.set_trait, args=("at", [3]))
+    subshell.start()
+    subshell.join()
+    assert len(drawn_by) == 1
+    for call in waiting:
+        call()
+    assert drawn_by == [threading.main_thread()] * 2
+    assert widget.frame["at"] == [3]
 
 
 def test_the_current_figure_of_the_reader_stays_open():

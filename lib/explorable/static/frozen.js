@@ -49,7 +49,7 @@ function frozen(box) {
         picture = unpacked;
         const at = widget.at();
         if (!same(at, spec.at)) paint(at);
-        box.classList.remove("explore-waiting");
+        widget.rest();
         box.dataset.ready = "";
       },
       () => {

@@ -24,7 +24,8 @@ function live({ model, el }) {
 
   function send() {
     scheduled = 0;
-    if (busy || same(widget.at(), model.get("frame").at)) return;
+    if (busy) return;
+    if (same(widget.at(), model.get("frame").at)) return widget.rest(); // there and back
     asked = widget.at();
     busy = true;
     model.set("at", asked);

@@ -98,7 +98,7 @@ function build(box, spec, start, moved) {
       values.forEach((value, i) => { readouts.children[i].lastChild.innerHTML = value; });
       figure.setAttribute("role", "img");
       figure.setAttribute("aria-label", `${alt}: ${state(where)}`);
-      if (same(where, at)) box.classList.remove("explore-waiting");
+      if (same(where, at)) this.rest();
     },
     fail(message) {
       const text = make("p", { className: "explore-error", textContent: message });
@@ -106,13 +106,14 @@ function build(box, spec, start, moved) {
       figure.removeAttribute("aria-label");
       figure.replaceChildren(text);
       spoken.textContent = message;
-      box.classList.remove("explore-waiting");
+      this.rest();
     },
+    rest() { box.classList.remove("explore-waiting"); },
     disable(message) {
       rows.forEach((row) => row.stop());
       for (const part of panel.querySelectorAll("input, select, button")) part.disabled = true;
       box.append(make("p", { className: "explore-error", textContent: message }, { role: "alert" }));
-      box.classList.remove("explore-waiting");
+      this.rest();
     },
     stop() {
       rows.forEach((row) => row.stop());
