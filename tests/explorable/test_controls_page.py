@@ -164,6 +164,22 @@ def test_a_step_by_hand_ends_the_play(page, fit, name):
     assert step(fit) == by_hand != 5
 
 
+def test_a_slider_plays_too_in_six_seconds_at_most(page):
+    box = page.locator("#widget-2")
+    move(box, 0, 0)
+    button(box, "Play left").click()
+    page.clock.run_for(3000)
+    button(box, "Pause left").click()
+    half = step(box)
+    assert 0 < half < 39
+    page.clock.run_for(3000)
+    assert step(box) == half
+    button(box, "Play left").click()
+    page.clock.run_for(3200)
+    assert step(box) == 39
+    assert button(box, "Play left").count() == 1
+
+
 # ---- readouts ----
 
 

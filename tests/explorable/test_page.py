@@ -130,23 +130,6 @@ def test_frames_that_do_not_come_are_told_of(browser, address, frames):
         assert shown(page) == as_written(page, frames[1])
 
 
-def test_play_runs_to_the_end_and_can_be_paused(browser, address, frames):
-    with open_page(browser, f"{address}/index.html") as (page, record):
-        page.wait_for_function(READY)
-        play = page.get_by_role("button", name="Play periods").first
-        play.click()
-        page.wait_for_function("document.querySelector('.explore input').value > 0")
-        page.get_by_role("button", name="Pause periods").click()
-        stopped = slider(page).input_value()
-        page.wait_for_timeout(900)
-        assert slider(page).input_value() == stopped
-        play.click()
-        page.wait_for_function("document.querySelector('.explore input').value === '7'")
-        play.wait_for()
-        assert shown(page) == as_written(page, frames[7 * 4 + 1])
-        assert record.complaints() == []
-
-
 def test_without_javascript_the_first_frame_shows_and_no_dead_control(browser, book):
     url = f"{book.as_uri()}/moving.html"
     with open_page(browser, url, java_script_enabled=False) as (page, _):
