@@ -70,4 +70,4 @@ def test_a_still_opens_its_widget_on_the_stage(browser, html, listed):
         card.click(position={"x": still["width"] / 2, "y": still["height"] / 2})
         page.locator(f"dialog[open] #widget-{listed[1][1]}").wait_for()
         assert page.url.startswith((html / f"{listed[1][0]}.html").as_uri())
-        assert record.complaints() == []
+        assert record.console == []  # stills that were still on their way have been given up
