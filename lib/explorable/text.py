@@ -56,4 +56,4 @@ def plain(text: str) -> str:
 
 def _mathml(formula: str) -> str:
     """Return MathML, with the space after a function's name that TeX puts there."""
-    return _FUNCTION.sub("<mi>\\1</mi><mo>\N{THIN SPACE}</mo>", convert(formula))
+    return _FUNCTION.sub("<mi>\\1</mi><mtext>\N{THIN SPACE}</mtext>", convert(formula))

@@ -13,6 +13,7 @@ import yaml
 
 from explorable import Control
 from explorable.drawing import Panel, panels_of
+from explorable.frames import check_size
 
 ROOT = Path(__file__).parents[2]
 BOOK = ROOT / "book"
@@ -77,7 +78,10 @@ def widgets(page: str) -> tuple[Widget, ...]:
 
     def explore(*draws, alt, title=None, **controls):
         kept = {name: c.frozen() for name, c in controls.items()}
-        found.append(Widget(panels_of("explore", draws, list(kept)), kept, title))
+        widget = Widget(panels_of("explore", draws, list(kept)), kept, title)
+        check_size(widget.panels, kept)
+        widget.html([control.start for control in kept.values()])  # what fails is no widget
+        found.append(widget)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("explorable.explore", explore)

@@ -16,7 +16,7 @@ SCROLL = """async () => {
   }
 }"""
 ARRIVED = """() => document.fonts.status === "loaded"
-  && [...document.images].every((image) => image.complete)
+  && [...document.images].every((image) => image.complete || !image.checkVisibility())
   && [...document.querySelectorAll(".explore:has(> .explore-spec)")].every(
     (widget) => "ready" in widget.dataset)"""
 TYPESET = "() => !window.MathJax?.startup || MathJax.startup.promise"

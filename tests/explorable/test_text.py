@@ -46,7 +46,7 @@ def test_formulas_become_mathml_and_the_rest_is_escaped():
 
 
 def test_a_function_has_the_space_that_tex_gives_it():
-    assert "<mi>ln</mi><mo>\N{THIN SPACE}</mo><mi>p</mi>" in typeset(r"$\ln p$")
+    assert "<mi>ln</mi><mtext>\N{THIN SPACE}</mtext><mi>p</mi>" in typeset(r"$\ln p$")
 
 
 def test_where_nothing_is_typeset_formulas_are_letters():
