@@ -29,7 +29,7 @@ def theme_css() -> str:
     )
     # the book's theme, JupyterLab's and Notebook's, and Voila's
     dark = ':is([data-theme="dark"], [data-jp-theme-light="false"], .theme-dark)'
-    return f".explore{{{day}}}\n{dark} .explore{{{night}}}\n"
+    return f".explore{{{day}}}\n@media screen{{{dark} .explore{{{night}}}}}\n"  # paper is white
 
 
 def colour(i: int) -> str:
