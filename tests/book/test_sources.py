@@ -1,10 +1,14 @@
 """The pages as they are written: labels, sections, self-checks, widgets with their questions."""
 
+import ast
 import re
+from collections import Counter
 
 import pytest
+from matplotlib.text import Text
 
-from tests.book.chapters import BOOK, LECTURE_1, PAGES, TEACHING, code, fences, source
+from explorable import drawing
+from tests.book.chapters import BOOK, LECTURE_1, PAGES, TEACHING, code, fences, source, widgets
 
 CURRICULUM = [  # the rows of lecture 1, and whether they promise a widget
     ("hmm-joint", True),
@@ -82,6 +86,55 @@ def test_a_widget_stands_between_a_question_and_what_to_notice(page):
     order = ["".join(b) for b in blocks]
     assert order == ["predict", "explore", "notice"] * (len(order) // 3)
     assert order, "a page without a widget"
+
+
+def titles(page: str) -> list[str | None]:
+    """The titles of a page's widgets, None for one without."""
+    lines = [line for cell in code(page) for line in ast.parse(cell).body]
+    calls = [x.value for x in lines if isinstance(x, ast.Expr) and isinstance(x.value, ast.Call)]
+    given = [
+        {k.arg: k.value for k in call.keywords}
+        for call in calls
+        if ast.unparse(call.func) == "explore"
+    ]
+    return [ast.literal_eval(g["title"]) if "title" in g else None for g in given]
+
+
+WITH_WIDGETS = [p for p in PAGES if titles(p)]
+
+
+@pytest.mark.parametrize("page", WITH_WIDGETS)
+def test_the_title_of_each_widget_is_a_sentence(page):
+    for title in titles(page):
+        assert title, "a widget without a title"
+        assert len(title.split()) >= 5, f"{title!r} is a label"
+        assert title[0].isupper(), title
+        assert title[-1].isalnum(), f"{title!r} ends as no title does"
+
+
+def test_no_two_widgets_share_a_title():
+    every = Counter(title for page in WITH_WIDGETS for title in titles(page))
+    assert [title for title, n in every.items() if n > 1] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", WITH_WIDGETS)
+def test_text_in_the_figures_is_large_enough_for_a_phone(page, monkeypatch):
+    sizes = {}
+
+    def measure(figure):
+        figure.draw_without_rendering()  # which makes the labels of the ticks
+        texts = [t for t in figure.findobj(Text) if t.get_visible() and t.get_text().strip()]
+        sizes.update({t.get_text(): t.get_fontsize() for t in texts})
+        return ""
+
+    monkeypatch.setattr(drawing, "to_svg", measure)
+    for widget in widgets(page):
+        controls = widget.controls.values()
+        widget.html([c.start for c in controls])
+        widget.html([len(c.values) - 1 for c in controls])
+    assert sizes, "no text at all"
+    assert {text: size for text, size in sizes.items() if size < 10.5} == {}
 
 
 def test_the_lecture_has_at_least_eight_widgets():
