@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 from latex2mathml.converter import convert
 
 _FORMULA = re.compile(r"\$([^$]+)\$")
+_NEGATIVE = re.compile(r"(?<![\w)])-(?=[\d.])")
 _FUNCTION = re.compile(r"<mi>(ln|log|exp|sin|cos|tanh|max|min|arg)</mi>(?=<m[in]|<mrow>)")
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -44,14 +45,17 @@ def readout(value: float | str) -> str:
 def typeset(text: str) -> str:
     """Return the text as HTML, its $formulas$ as MathML, which browsers show without a script."""
     parts = _FORMULA.split(text)  # text, formula, text, formula, ..., text
-    return "".join(
-        _mathml(part) if i % 2 else html.escape(part, quote=False) for i, part in enumerate(parts)
-    )
+    return "".join(_mathml(part) if i % 2 else _words(part) for i, part in enumerate(parts))
 
 
 def plain(text: str) -> str:
     """Return the text with its $formulas$ as letters, for where there is no typesetting."""
     return _FORMULA.sub(lambda m: "".join(ElementTree.fromstring(_mathml(m[1])).itertext()), text)
+
+
+def _words(text: str) -> str:
+    """Return the text as HTML, a hyphen before a number as a minus sign."""
+    return html.escape(_NEGATIVE.sub("\N{MINUS SIGN}", text), quote=False)
 
 
 def _mathml(formula: str) -> str:

@@ -45,6 +45,11 @@ def test_formulas_become_mathml_and_the_rest_is_escaped():
     assert html.endswith("</math> &lt; 3 &amp; more")
 
 
+def test_a_hyphen_before_a_number_is_a_minus_sign():
+    assert typeset("-3.2 and (-1), e-mail, a-3, 2-1") == "−3.2 and (−1), e-mail, a-3, 2-1"
+    assert "<mo>&#x02212;</mo>" in typeset("$-3$")
+
+
 def test_a_function_has_the_space_that_tex_gives_it():
     assert "<mi>ln</mi><mtext>\N{THIN SPACE}</mtext><mi>p</mi>" in typeset(r"$\ln p$")
 
