@@ -129,7 +129,10 @@ def stepper(last: int | Sequence[str], *, value: int = 0, label: str | None = No
 
 def choice(*options: Hashable, value: Hashable | None = None, label: str | None = None) -> Control:
     """Make a menu of the options, each shown as its text, starting at `value` (the first)."""
-    texts = tuple(str(option) for option in options)
+    texts = tuple(
+        str(option).replace("-", "\N{MINUS SIGN}" if isinstance(option, Real) else "-")
+        for option in options
+    )
     if not options:
         raise ValueError("choice: needs at least one option")
     if len(set(texts)) < len(texts):

@@ -11,6 +11,8 @@ from latex2mathml.converter import convert
 _FORMULA = re.compile(r"\$([^$]+)\$")
 _NEGATIVE = re.compile(r"(?<![\w)])-(?=[\d.])")
 _FUNCTION = re.compile(r"<mi>(ln|log|exp|sin|cos|tanh|max|min|arg)</mi>(?=<m[in]|<mrow>)")
+# the letter is raised itself, and only a font of formulas has one to be raised
+_PRIME = re.compile(r"<msup>(<mi>[^<]*</mi>)<mi>(&#x0203[2-4];)</mi></msup>")
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -59,5 +61,6 @@ def _words(text: str) -> str:
 
 
 def _mathml(formula: str) -> str:
-    """Return MathML, with the space after a function's name that TeX puts there."""
-    return _FUNCTION.sub("<mi>\\1</mi><mtext>\N{THIN SPACE}</mtext>", convert(formula))
+    """Return MathML, with TeX's space after a function's name, and primes where they belong."""
+    spaced = _FUNCTION.sub("<mi>\\1</mi><mtext>\N{THIN SPACE}</mtext>", convert(formula))
+    return _PRIME.sub('\\1<mo lspace="0">\\2</mo>', spaced)

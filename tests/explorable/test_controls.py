@@ -25,6 +25,7 @@ def test_a_slider_of_fractions_gives_the_floats_that_a_reader_would_type():
 
 def test_negative_values_are_shown_with_a_minus_sign():
     assert slider(-1, 1).texts == ("\N{MINUS SIGN}1", "0", "1")
+    assert choice(-2.5, "a-b").texts == ("\N{MINUS SIGN}2.5", "a-b")
 
 
 @given(st.integers(2, 60), st.data())

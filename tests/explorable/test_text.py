@@ -54,6 +54,12 @@ def test_a_function_has_the_space_that_tex_gives_it():
     assert "<mi>ln</mi><mtext>\N{THIN SPACE}</mtext><mi>p</mi>" in typeset(r"$\ln p$")
 
 
+def test_a_prime_stands_beside_its_letter():
+    html = typeset(r"old value $\lambda'$")
+    assert '<mi>&#x003BB;</mi><mo lspace="0">&#x02032;</mo>' in html
+    assert plain(r"$\lambda'$") == "λ′"
+
+
 def test_where_nothing_is_typeset_formulas_are_letters():
     assert plain(r"KL of $\lambda$ and $q$") == "KL of λ and q"
 
