@@ -121,7 +121,7 @@ def draw_stills(panels: Sequence[Panel], values: Mapping[str, Any]) -> tuple[lis
         whole.paste(image, (0, top))
         top += image.height
     file = io.BytesIO()
-    whole.quantize(64).save(file, "png", optimize=True)
+    whole.quantize(64).save(file, "png", optimize=True, dpi=(110, 110))
     return frames, base64.b64encode(file.getvalue()).decode()
 
 

@@ -1,10 +1,12 @@
 """What the Sphinx extension leaves in the output."""
 
 import re
+from pathlib import Path
 
 import jupytext
 import nbformat
 import pytest
+from PIL import Image
 
 from explorable.frames import unpack
 from explorable.sphinx import code_digest
@@ -21,6 +23,26 @@ def test_frames_leave_the_page_and_keep_a_versioned_address(book):
     assert sources == ["_frames/index/1.js", "_frames/index/2.js"]
     packed = (book / sources[0]).read_text().split('"')[3]
     assert [len(frames) for frames in unpack(packed)] == [8 * 2 * 2]
+
+
+def test_on_paper_each_widget_is_the_picture_of_its_first_frame(book):
+    folder = book.parents[1]
+    tiny_book.build(folder, "--builder", "latex")
+    text = next(Path(folder, "_build", "latex").glob("*.tex")).read_text()
+    names = re.findall(r"\\sphinxincludegraphics\{\{(\w+)\}\.png\}", text)
+    cells = [c for page in ("index", "moving") for c in _figures(folder / f"{page}.md")]
+    assert len(names) == len(cells)
+    with Image.open(Path(folder, "_build", "latex", f"{names[0]}.png")) as picture:
+        assert picture.size == (605, 330)  # 5.5 by 3 inches
+    assert "explore" not in re.sub(
+        r"(?s)\\begin\{sphinxVerbatim\}.*?\\end\{sphinxVerbatim\}", "", text
+    )
+
+
+def _figures(page):
+    """Return the cells of a page that end in a figure."""
+    cells = [c.source for c in jupytext.read(page).cells if c.cell_type == "code"]
+    return [c for c in cells if re.search(r"^(explore|show)\(", c, re.MULTILINE)]
 
 
 def test_a_page_without_a_widget_has_no_frames(book):

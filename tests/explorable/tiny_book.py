@@ -227,10 +227,10 @@ def write(folder: Path, every_control: bool = False) -> None:
         path.write_text(text)
 
 
-def build(folder: Path) -> str:
+def build(folder: Path, *options: str) -> str:
     """Build the book; return what the build said."""
     start = "from jupyter_book.cli.main import main; main()"
-    command = [sys.executable, "-c", start, "build", str(folder), "-W"]
+    command = [sys.executable, "-c", start, "build", str(folder), "-W", *options]
     paths = [str(folder / "lib"), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
     done = subprocess.run(
