@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.browser import serve
 from tests.explorable import tiny_book
 
 
@@ -14,3 +15,13 @@ def book(tmp_path_factory) -> Path:
     tiny_book.write(folder, every_control=True)
     tiny_book.build(folder)
     return folder / "_build" / "html"
+
+
+@pytest.fixture(params=["http", "file"])
+def address(request, book):
+    """Where the book stands: on a server, and on the disk."""
+    if request.param == "file":
+        yield book.as_uri()
+    else:
+        with serve(book) as url:
+            yield url

@@ -2,22 +2,12 @@
 
 import pytest
 
-from tests.browser import needs_chromium, open_page, serve, violations
+from tests.browser import needs_chromium, open_page, violations
 from tests.explorable.widgets import DESK, PHONE, WIDGET, as_written, frames_of, picture
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, needs_chromium]
 
 READY = f"document.querySelector('{WIDGET}').dataset.ready !== undefined"
-
-
-@pytest.fixture(params=["http", "file"])
-def address(request, book):
-    """Where the book stands: on a server, and on the disk."""
-    if request.param == "file":
-        yield book.as_uri()
-    else:
-        with serve(book) as url:
-            yield url
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.browser import needs_chromium, open_page, serve
+from tests.browser import needs_chromium, open_page
 from tests.explorable.widgets import PHONE, at, load, text_sizes
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, needs_chromium]
@@ -37,16 +37,6 @@ TEXTS = """(box) => [...box.closest(".explore-stage").querySelectorAll("*")]
   .filter((e) => e.getClientRects().length && !e.closest("svg, script, .explore-spoken")
     && [...e.childNodes].some((node) => node.nodeType === 3 && node.data.trim()))
   .map((e) => [e.textContent, parseFloat(getComputedStyle(e).fontSize)])"""
-
-
-@pytest.fixture(params=["http", "file"])
-def address(request, book):
-    """Where the book stands: on a server, and on the disk."""
-    if request.param == "file":
-        yield book.as_uri()
-    else:
-        with serve(book) as url:
-            yield url
 
 
 @contextmanager

@@ -14,7 +14,10 @@ const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 function makeRow(control, id, change, waiting) {
   const label = make("label", { innerHTML: control.label, htmlFor: id });
   const kinds = { choice: makeMenu, switch: makeTick, slider: makeSlider, stepper: makeStepper };
-  return kinds[control.kind]({ ...control, id, label, change, waiting });
+  const row = kinds[control.kind]({ ...control, id, label, change, waiting });
+  // not every screen reader finds a name in a label that is all formula
+  if (label.querySelector("math")) row.input.setAttribute("aria-label", label.textContent);
+  return row;
 }
 
 function makeMenu({ texts, id, label, change }) {
