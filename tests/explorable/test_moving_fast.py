@@ -3,7 +3,7 @@
 import pytest
 
 from tests.browser import needs_chromium, open_page
-from tests.explorable.widgets import MOVED, OWN_IDS, WIDGET, at, frames_of, load
+from tests.explorable.widgets import MOVED, OWN_IDS, frames_of, load
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, needs_chromium]
 
@@ -41,11 +41,12 @@ WATCH = """([n, panels, ownIds]) => {
   requestAnimationFrame(look);
 }"""
 
-# many values in one task, as a script or a tool of the reader's may set them
+# many values in one task, as a script or a tool of the reader's may set them; the same in each run
 ALL_AT_ONCE = """([n, count]) => {
+  const random = () => (window.seed = ((window.seed ?? 1) * 16807) % 2147483647) / 2147483647;
   for (let i = 0; i < count; i++)
     for (const e of document.querySelectorAll(`#widget-${n} input[type=range]`)) {
-      e.value = Math.floor(Math.random() * (Number(e.max) + 1));
+      e.value = Math.floor(random() * (Number(e.max) + 1));
       e.dispatchEvent(new Event("input", { bubbles: true }));
     }
 }"""
@@ -139,5 +140,6 @@ def test_before_the_frames_have_come_it_waits_and_then_shows_the_right_one(brows
             held.pop().continue_()
         page.wait_for_selector(f"#widget-{n}[data-ready]:not(.explore-waiting)")
         page.evaluate(ONE_A_FRAME, [n, 10])
-        assert seen(page)["faults"] == []
-        assert at(page.locator(WIDGET).nth(n - 1)) != [0, 0]
+        found = seen(page)
+        assert found["faults"] == []
+        assert found["places"] >= 5
