@@ -64,6 +64,11 @@ def machine() -> dict[str, str]:
     }
 
 
+def about() -> str:
+    """Describe the machine as a Markdown list."""
+    return "\n".join(f"- {name}: {value}" for name, value in machine().items())
+
+
 def markdown(results: list[Result], void: list[str]) -> str:
     """Set the results in tables, one for each number of threads and section.
 
@@ -109,14 +114,13 @@ def line(result: Result) -> str:
 
 def _introduction(results: list[Result]) -> str:
     judged = [result.met for result in results if result.met is not None]
-    about = "\n".join(f"- {name}: {value}" for name, value in machine().items())
     return (
         f"{sum(judged)} of {len(judged)} targets met. `latent` against its peers; a ratio below 1 "
         "says that `latent` is faster (or smaller). The ratio is the median over rounds in which "
         "the contenders take turns, with its quartiles in brackets; it need not be the quotient "
         "of the two medians beside it. All answers were compared before they were timed; "
         "*differ by* is the largest difference. Targets are for one thread. "
-        f"[README.md](../README.md) says more.\n\n{about}"
+        f"[README.md](../README.md) says more.\n\n{about()}"
     )
 
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks.report import machine
+from benchmarks.report import about
 from benchmarks.worker import environment
 
 RESULTS = Path(__file__).parent / "results"
@@ -74,11 +74,10 @@ def document(tables: dict[str, str]) -> str:
     str
         Markdown.
     """
-    about = "\n".join(f"- {name}: {value}" for name, value in machine().items())
     introduction = (
         "What the models learn, on data that they have not seen, with the time that it takes. "
         "Linear algebra uses one thread; the GPT and the Seq2Seq share each batch between two. "
-        f"[README.md](../README.md) says more.\n\n{about}"
+        f"[README.md](../README.md) says more.\n\n{about()}"
     )
     sections = [f"## {PARTS[part]}\n\n{table}" for part, table in tables.items()]
     return "\n\n".join(["# Trained models", introduction, *sections])

@@ -11,7 +11,6 @@ The static peer needs ipywidgets' own page script, which npm has (`@jupyter-widg
 """
 
 import io
-import json
 import os
 import re
 import statistics
@@ -20,10 +19,11 @@ import sys
 import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from gzip import compress
 from pathlib import Path
 from typing import NamedTuple
+from unittest.mock import patch
 
 import ipywidgets
 import matplotlib as mpl
@@ -31,11 +31,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 from ipywidgets.embed import dependency_state
 
-from benchmarks.report import machine
+from benchmarks.report import about
 from explorable import colour, explore, marker, slider
 from explorable.frontend import CSS, SCRIPT
 from explorable.style import STYLE
-from explorable.widget import FROZEN
+from explorable.widget import FROZEN, in_script
 from latent import HMM, Gaussian
 from tests.browser import chromium, open_page, serve
 from tests.explorable.jupyter import LAB, command, environment, run_all, server, write_notebook
@@ -96,9 +96,8 @@ def draw_posterior(k: int):
 
 def explore_page(folder: Path) -> Static:
     """Write a page with `explore`, its frames in a file of their own as in the book."""
-    os.environ[FROZEN] = "1"
-    widget = explore(draw_posterior, k=slider(0, FRAMES - 1), alt="Sequence and posterior").html
-    del os.environ[FROZEN]
+    with patch.dict(os.environ, {FROZEN: "1"}):
+        widget = explore(draw_posterior, k=slider(0, FRAMES - 1), alt="Sequence and posterior").html
     found = re.search(r'class="explore-frames">([^<]*)', widget)
     frames, script, page = (folder / name for name in ("1.js", "explore.js", "explore.html"))
     frames.write_text(f'explore.receive("1","{found[1]}");')
@@ -121,7 +120,7 @@ def stack_page(folder: Path, kind: str) -> Static:
     if not script.exists():
         script.write_bytes(_manager_script(folder))
     scripts = "".join(
-        f'<script type="application/vnd.jupyter.widget-{part}+json">{_json(value)}</script>'
+        f'<script type="application/vnd.jupyter.widget-{part}+json">{in_script(value)}</script>'
         for part, value in (("state", state), ("view", view))
     )
     page.write_text(_page("", scripts + '<script src="embed.js"></script>'))
@@ -156,17 +155,12 @@ def _page(head: str, body: str) -> str:
     )
 
 
-def _json(value) -> str:
-    """Return JSON that cannot end the <script> element around it."""
-    return json.dumps(value).replace("</", "<\\/")
-
-
 # the time from a key to the first frame after which `picture` has changed and stands still
-WATCH = """([control, picture]) => {
+WATCH = """(picture) => {
   const box = document.querySelector(picture);
   window.times = [];
-  let pressed = 0, seen = 0;
-  document.querySelector(control).closest("body").addEventListener("keydown", (event) => {
+  let pressed = 0;
+  document.body.addEventListener("keydown", (event) => {
     pressed = event.timeStamp;
   }, true);
   const channel = new MessageChannel();
@@ -197,7 +191,7 @@ def press(page, control: str, direction: str) -> float:
 def take_turns(pages: Mapping[str, tuple]) -> dict[str, list[float]]:
     """Return the median milliseconds of each round for each of the open pages."""
     for page, control, picture in pages.values():
-        page.evaluate(WATCH, [control, picture])
+        page.evaluate(WATCH, picture)
         press(page, control, "ArrowRight")  # the first ones load and compile
     times = {name: [] for name in pages}
     for r in range(ROUNDS):
@@ -211,17 +205,14 @@ def take_turns(pages: Mapping[str, tuple]) -> dict[str, list[float]]:
 @contextmanager
 def static_pages(browser, folder: Path, statics: Mapping[str, Static]) -> Iterator[dict]:
     """Open the static pages, each in a window of its own."""
-    with serve(folder) as url:
-        opened, contexts = {}, []
+    with serve(folder) as url, ExitStack() as windows:
+        opened = {}
         for name, static in statics.items():
-            context = open_page(browser, f"{url}/{static.page.name}")
-            page, _ = context.__enter__()
-            contexts.append(context)
+            window = open_page(browser, f"{url}/{static.page.name}")
+            page, _ = windows.enter_context(window)
             page.locator(static.control).first.wait_for()
             opened[name] = page, static.control, static.picture
         yield opened
-        for context in contexts:
-            context.__exit__(None, None, None)
 
 
 LIVE = """
@@ -301,7 +292,6 @@ def document() -> str:
         (folder / "live").mkdir()
         live = live_times(browser, folder / "live")
         size_rows = list(sizes(statics))
-    kind = "\n".join(f"- {key}: {value}" for key, value in machine().items())
     heads = "|---|---|---|"
     return "\n".join(
         [
@@ -309,7 +299,7 @@ def document() -> str:
             "",
             *__doc__.splitlines()[2:-2],
             "",
-            kind,
+            about(),
             "",
             "## Size of a static page with one widget of 60 frames",
             "",

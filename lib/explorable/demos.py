@@ -40,12 +40,14 @@ _COLOURS = (
     f":root:target{{color:#ced6dd;--explore-paper:#121212;{_SHADES}--explore-grey:{GREY_ON_DARK}}}"
 )
 _CARD = """<li>
-<img class="only-light" loading="lazy" src="{still}" width="{width}" height="{height}" alt="{alt}">
-<img class="only-dark" loading="lazy" src="{still}#dark" width="{width}" height="{height}" alt="{alt}">
+<img class="only-light" loading="lazy" src="{still}"
+ width="{width}" height="{height}" alt="{alt}">
+<img class="only-dark" loading="lazy" src="{still}#dark"
+ width="{width}" height="{height}" alt="{alt}">
 <p><a href="{page}#present-widget-{number}">{title}</a></p>
 <p><a href="{page}#{anchor}">in its section: {heading}</a></p>
 </li>
-"""  # noqa: E501
+"""
 
 
 class Demo(NamedTuple):

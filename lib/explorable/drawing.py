@@ -50,9 +50,13 @@ class Panel(NamedTuple):
     draw: Draw
     names: tuple[str, ...]
 
+    def own(self, of_all: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what belongs to the controls of this panel."""
+        return {name: of_all[name] for name in self.names}
+
     def frame(self, values: Mapping[str, Any]) -> Frame:
         """Draw the frame for these values of all controls."""
-        return draw_frame(self.draw, {name: values[name] for name in self.names})
+        return draw_frame(self.draw, self.own(values))
 
 
 def panels_of(who: str, draws: Sequence[Draw], names: Sequence[str]) -> tuple[Panel, ...]:
@@ -67,15 +71,16 @@ def panels_of(who: str, draws: Sequence[Draw], names: Sequence[str]) -> tuple[Pa
     for draw in draws:
         if not callable(draw):
             raise ValueError(f"{who}: draw must be a function that returns a Figure, got {draw!r}")
-        arguments = inspect.signature(draw).parameters.values()
+        signature = inspect.signature(draw)
+        arguments = signature.parameters.values()
         takes_all = any(a.kind is a.VAR_KEYWORD for a in arguments)
         named = {a.name for a in arguments if a.kind in (a.POSITIONAL_OR_KEYWORD, a.KEYWORD_ONLY)}
         mine = tuple(name for name in names if takes_all or name in named)
         try:
-            inspect.signature(draw).bind(**dict.fromkeys(mine))
+            signature.bind(**dict.fromkeys(mine))
         except TypeError as error:
             raise ValueError(
-                f"{who}: each argument of {_name(draw)}{inspect.signature(draw)} needs a control,"
+                f"{who}: each argument of {_name(draw)}{signature} needs a control,"
                 f" got {', '.join(names) or 'none'}: {error}"
             ) from error
         panels.append(Panel(draw, mine))
@@ -110,7 +115,7 @@ def draw_stills(panels: Sequence[Panel], values: Mapping[str, Any]) -> tuple[lis
     """
     frames, images = [], []
     for panel in panels:
-        with _drawn(panel.draw, {name: values[name] for name in panel.names}) as (figure, readouts):
+        with _drawn(panel.draw, panel.own(values)) as (figure, readouts):
             frames.append(Frame(to_svg(figure), readouts))
             file = io.BytesIO()
             figure.savefig(file, format="png", dpi=110, facecolor="white")
@@ -132,9 +137,10 @@ def _drawn(draw: Draw, values: Mapping[str, Any]) -> Iterator[tuple[Figure, dict
     try:
         with mpl.rc_context(STYLE):
             result = draw(**values)
-            figure, readouts = result if isinstance(result, tuple) and len(result) == 2 else (
-                result, {},
-            )  # fmt: skip
+            if isinstance(result, tuple) and len(result) == 2:
+                figure, readouts = result
+            else:
+                figure, readouts = result, {}
             _check_figure(_name(draw), figure)
             yield figure, _checked_readouts(_name(draw), readouts)
     finally:

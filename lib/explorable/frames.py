@@ -9,6 +9,7 @@ import base64
 import gzip
 import itertools
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -25,15 +26,10 @@ def grid(controls: Mapping[str, Control]) -> Iterator[dict[str, Any]]:
     return (dict(zip(controls, values, strict=True)) for values in itertools.product(*rows))
 
 
-def of_panel(panel: Panel, controls: Mapping[str, Control]) -> dict[str, Control]:
-    """Return the controls that a panel depends on."""
-    return {name: controls[name] for name in panel.names}
-
-
 def check_size(panels: Sequence[Panel], controls: Mapping[str, Control]) -> None:
     """Raise ValueError if a static page would need too many frames."""
     counts = {name: len(control.values) for name, control in controls.items()}
-    products = [_product(counts[name] for name in panel.names) for panel in panels]
+    products = [math.prod(counts[name] for name in panel.names) for panel in panels]
     total = sum(products)
     if total <= MAX_FRAMES:
         return
@@ -43,7 +39,7 @@ def check_size(panels: Sequence[Panel], controls: Mapping[str, Control]) -> None
     )
     raise ValueError(
         f"explore: {said} = {total} frames are more than a page can hold ({MAX_FRAMES}):"
-        f" {_advice(of_panel(largest, controls), MAX_FRAMES - total + max(products))}"
+        f" {_advice(largest.own(controls), MAX_FRAMES - total + max(products))}"
     )
 
 
@@ -53,17 +49,10 @@ def _advice(controls: Mapping[str, Control], room: int) -> str:
     if not sliders:
         return "offer fewer options or steps, or draw what depends on fewer controls apart"
     widest = max(sliders, key=lambda name: sliders[name])
-    others = _product(len(c.values) for name, c in controls.items() if name != widest)
+    others = math.prod(len(c.values) for name, c in controls.items() if name != widest)
     if room // others >= 2:
         return f"thin {widest!r}, which has the most values, with frozen={room // others}"
     return f"thin {', '.join(map(repr, sliders))} with frozen=..."
-
-
-def _product(counts) -> int:
-    total = 1
-    for count in counts:
-        total *= count
-    return total
 
 
 def pack(panels: Sequence[Sequence[Frame]]) -> str:

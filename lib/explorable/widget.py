@@ -16,7 +16,7 @@ from IPython import get_ipython
 
 from explorable.controls import Control
 from explorable.drawing import MAX_HEIGHT, Draw, Frame, Panel, draw_stills, panels_of
-from explorable.frames import MAX_BYTES, check_size, grid, of_panel, pack
+from explorable.frames import MAX_BYTES, check_size, grid, pack
 from explorable.frontend import CSS, MODULE
 from explorable.svg import prefix_ids
 from explorable.text import plain, typeset
@@ -112,7 +112,7 @@ class Explore(anywidget.AnyWidget):
         start = [control.start for control in controls.values()]
         values = self._values(start)
         frames, self._png = draw_stills(panels, values)
-        self._drawn = [(_part(values, p), frame) for p, frame in zip(panels, frames, strict=True)]
+        self._drawn = [(p.own(values), frame) for p, frame in zip(panels, frames, strict=True)]
         self._labels = _labels(frames)
         super().__init__(
             spec=_spec(panels, controls, frames, alt, title), at=start, frame=_sent(start, frames)
@@ -127,8 +127,8 @@ class Explore(anywidget.AnyWidget):
         """Draw those panels whose controls have moved."""
         values = self._values(at)
         for i, panel in enumerate(self._panels):
-            if _part(values, panel) != self._drawn[i][0]:
-                self._drawn[i] = _part(values, panel), panel.frame(values)
+            if panel.own(values) != self._drawn[i][0]:
+                self._drawn[i] = panel.own(values), panel.frame(values)
         return [frame for _, frame in self._drawn]
 
     def _redraw(self, change) -> None:
@@ -159,15 +159,16 @@ def freeze(panels: Sequence[Panel], controls: Mapping[str, Control], alt: str, t
     """
     controls = {name: control.frozen() for name, control in controls.items()}
     check_size(panels, controls)
-    frames = [[p.frame(values) for values in grid(of_panel(p, controls))] for p in panels]
+    frames = [[p.frame(values) for values in grid(p.own(controls))] for p in panels]
     for of_one in frames:
         for frame in of_one:
             _check_labels(_labels([frame]), _labels(of_one[:1]))
     packed = pack(frames)
     if len(packed) > MAX_BYTES:
         raise ValueError(
-            f"explore: {sum(map(len, frames))} frames of {_size(packed)} in all are more than a"
-            f" page can hold ({MAX_BYTES:,} bytes): draw fewer points or lines, or fewer frames"
+            f"explore: {sum(map(len, frames))} frames of {len(packed) / 1e6:.1f} MB in all are more"
+            f" than a page can hold ({MAX_BYTES:,} bytes): draw fewer points or lines, or fewer"
+            " frames"
         )
     start = {name: control.values[control.start] for name, control in controls.items()}
     first, png = draw_stills(panels, start)
@@ -177,7 +178,7 @@ def freeze(panels: Sequence[Panel], controls: Mapping[str, Control], alt: str, t
         f'<div class="explore"{_group(title)} style="{_space(controls)}">'
         '<div class="explore-controls"></div>'
         f"{_readouts(first)}{_still(first, caption(alt, controls))}"
-        f'<script type="application/json" class="explore-spec">{_in_script(spec)}</script>'
+        f'<script type="application/json" class="explore-spec">{in_script(spec)}</script>'
         f'<script type="text/plain" class="explore-frames">{packed}</script>'
         "</div>",
         alt,
@@ -273,11 +274,6 @@ def _on_main_thread(function, *arguments) -> None:
         kernel.io_loop.add_callback(function, *arguments)
 
 
-def _part(values: Mapping[str, Any], panel: Panel) -> dict[str, Any]:
-    """Return the values that a panel depends on."""
-    return {name: values[name] for name in panel.names}
-
-
 def _extent(frames: Sequence[Frame]) -> tuple[float, float]:
     """Return width and height in points of the figures, one below the other."""
     boxes = [re.findall(r'viewBox="([^"]*)"', frame.svg)[0].split() for frame in frames]
@@ -317,10 +313,6 @@ def _own_ids(svg: str) -> str:
     return prefix_ids(svg, "x" + hashlib.sha256(svg.encode()).hexdigest()[:6] + "-")
 
 
-def _size(text: str) -> str:
-    return f"{len(text) / 1e6:.1f} MB"
-
-
-def _in_script(value: Any) -> str:
+def in_script(value: Any) -> str:
     """Return JSON that cannot end the <script> element around it."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")

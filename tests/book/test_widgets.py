@@ -7,6 +7,8 @@ import pytest
 
 from tests.book.chapters import PAGES, code, widgets
 from tests.browser import needs_chromium, open_page
+from tests.explorable.widgets import MOVED, WIDGET, load
+from tests.explorable.widgets import at as where
 
 pytestmark = [pytest.mark.book, pytest.mark.browser, needs_chromium]
 
@@ -35,7 +37,7 @@ def positions(widget) -> list[tuple[int, ...]]:
 
 def move(box, widget, at):
     """Set every control of the widget to these positions, as a reader would."""
-    inputs = box.locator(".explore-row > :is(input, select)")
+    inputs = box.locator(MOVED)
     for i, (control, k) in enumerate(zip(widget.controls.values(), at, strict=True)):
         if control.kind == "choice":
             inputs.nth(i).select_option(index=k)
@@ -43,13 +45,6 @@ def move(box, widget, at):
             inputs.nth(i).set_checked(bool(k))
         else:
             inputs.nth(i).fill(str(k))
-
-
-def shown_at(box, widget) -> list[int]:
-    """Where the controls stand."""
-    inputs = box.locator(".explore-row > :is(input, select)")
-    read = "e => e.type === 'checkbox' ? +e.checked : e.selectedIndex ?? +e.value"
-    return [inputs.nth(i).evaluate(read) for i in range(len(widget.controls))]
 
 
 @pytest.fixture(scope="module", params=WITH_WIDGETS)
@@ -64,20 +59,9 @@ def visit(request, name, browser, server, html):
     offline = request.param == "disk"
     start = html.as_uri() if offline else server
     with open_page(browser, f"{start}/{name}.html", offline=offline, has_touch=True) as (page, log):
-        boxes = ready(page, len(widgets(name)))
-        yield list(zip(boxes, widgets(name), strict=True)), log
-
-
-def ready(page, n_widgets):
-    """Return the widgets of a page, each brought into view and loaded."""
-    boxes = page.locator(".explore:has(.explore-spec)")
-    assert boxes.count() == n_widgets
-    for i in range(n_widgets):
-        boxes.nth(i).scroll_into_view_if_needed()
-        page.wait_for_selector(
-            f".explore:has(.explore-spec)[data-ready] >> nth={i}", state="attached"
-        )
-    return [boxes.nth(i) for i in range(n_widgets)]
+        load(page)
+        assert page.locator(WIDGET).count() == len(widgets(name))
+        yield list(zip(page.locator(WIDGET).all(), widgets(name), strict=True)), log
 
 
 def check(box, widget, at):
@@ -91,7 +75,7 @@ def test_a_moved_widget_shows_what_draw_gives(visit):
     for box, widget in found:
         for at in positions(widget):
             move(box, widget, at)
-            assert shown_at(box, widget) == list(at)
+            assert where(box) == list(at)
             check(box, widget, at)
     assert record.complaints() == []
 
@@ -114,11 +98,11 @@ def test_widgets_answer_to_keyboard_mouse_and_touch(visit):
     found, record = visit
     for box, widget in found:
         for i, control in enumerate(widget.controls.values()):
-            handle = box.locator(".explore-row > :is(input, select)").nth(i)
-            seen = {shown_at(box, widget)[i]}
+            handle = box.locator(MOVED).nth(i)
+            seen = {where(box)[i]}
             for act in acts(control, handle):
                 act()
-                at = shown_at(box, widget)
+                at = where(box)
                 seen.add(at[i])
                 check(box, widget, at)
             assert len(seen) > 1, f"{widget.name}: control {i} does not move"
