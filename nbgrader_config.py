@@ -9,6 +9,11 @@ import os
 import sys
 from pathlib import Path
 
+from nbconvert.preprocessors import ClearMetadataPreprocessor
+from nbgrader import preprocessors
+
+from sealed.execute import SealedExecute
+
 root = Path(__file__).resolve().parent
 grading = root / "grading"
 grading.mkdir(exist_ok=True)  # SQLite makes its file but not the folder
@@ -26,5 +31,21 @@ c.CourseDirectory.autograded_directory = "grading/autograded"
 c.CourseDirectory.feedback_directory = "grading/feedback"
 c.CourseDirectory.db_url = f"sqlite:///{(grading / 'gradebook.db').as_posix()}"
 
+# a hand-in is a stranger's code: it runs in a sandbox, apart from the tests
+c.Autograde.autograde_preprocessors = [
+    SealedExecute,  # instead of nbgrader's Execute
+    preprocessors.IgnorePattern,
+    ClearMetadataPreprocessor,
+    preprocessors.LimitOutput,
+    preprocessors.SaveAutoGrades,
+    preprocessors.AssignLatePenalties,
+    preprocessors.CheckCellMetadata,
+]
+
 # a test cell that a student deleted is put back, and so it is run
 c.OverwriteCells.add_missing_cells = True
+
+# hand-ins from Moodle and Canvas: `nbgrader zip_collect ASSIGNMENT`, see book/teaching.md
+c.ZipCollectApp.downloaded_directory = "grading/downloaded"
+c.ZipCollectApp.extractor_plugin = "sealed.collect.LmsExtractor"
+c.ZipCollectApp.collector_plugin = "sealed.collect.LmsCollector"

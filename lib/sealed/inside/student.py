@@ -1,0 +1,104 @@
+"""The student's process: runs the student's cells, and answers what the examiner asks.
+
+Everything here is in the hands of a stranger's code. Nothing that this process says is believed:
+the examiner decodes it strictly, and its outputs go to the student alone.
+"""
+
+import importlib
+import os
+import sys
+import traceback
+from typing import Any
+
+import numpy as np
+
+from sealed.inside import wire
+from sealed.inside.cells import Cells, alarm
+
+CHANGES = (np.ndarray, list, dict, set, bytearray)
+
+
+def serve(channel: wire.Channel, cells: Cells, settings: dict) -> None:
+    """Answer until the other side goes."""
+    cells.keep(settings["output_kb"] << 10)
+    if settings["figures"]:
+        cells.with_figures()
+    objects: list[Any] = []
+    while True:
+        frame, seconds = channel.receive()
+        request = wire.loads(frame)
+        if "run" in request:
+            outputs, succeeded = cells.run(request["run"], seconds)
+            if not settings["figures"] and "matplotlib.pyplot" in sys.modules:
+                sys.modules["matplotlib.pyplot"].close("all")
+            answer = {"outputs": outputs, "succeeded": succeeded}
+        else:
+            answer = _answer(request, objects, cells, seconds)
+        channel.send(wire.dumps(answer))
+
+
+def _answer(request: dict, objects: list, cells: Cells, seconds: float) -> dict:
+    def refer(value):
+        objects.append(value)
+        return {"object": [len(objects) - 1, callable(value), type(value).__name__]}
+
+    def resolve(reference):
+        ((kind, x),) = reference.items()
+        if kind == "object":
+            return objects[x]
+        if kind == "name":
+            return cells.names[x]
+        value = importlib.import_module(x[0])
+        for part in x[1].split("."):
+            value = getattr(value, part)
+        return value
+
+    try:
+        with alarm(seconds, "the call"):
+            if "get" in request:
+                return {"value": wire.encode(cells.names[request["get"]], refer)}
+            target = objects[request["object"]]
+            if "attribute" in request:
+                return {"value": wire.encode(getattr(target, request["attribute"]), refer)}
+            arguments = wire.decode(request["arguments"], resolve)
+            keywords = wire.decode(request["keywords"], resolve)
+            before = _content(arguments, keywords)
+            value = target(*arguments, **keywords)
+            if (after := _content(arguments, keywords)) != before:
+                changed = [k for k in before if after.get(k) != before[k]]
+                return {"changed": changed[0] if changed else ""}
+            return {
+                "value": wire.encode(value, refer),
+                "generators": [
+                    wire.encode(wire.state_of(g), refer) for g in _generators(arguments, keywords)
+                ],
+            }
+    except BaseException as error:
+        kind = type(error)
+        frames = [f for f in traceback.extract_tb(error.__traceback__) if _is_a_cell(f.filename)]
+        return {
+            "error": [kind.__module__, kind.__qualname__, str(error)[:5000]],
+            "traceback": "".join(traceback.format_list(frames[-8:]))[:5000],
+        }
+
+
+def _is_a_cell(filename: str) -> bool:
+    return "ipython-input" in filename or filename.startswith(os.getcwd())
+
+
+def _content(arguments: list, keywords: dict) -> dict:
+    """Return what the arguments that can be changed hold, by position or name."""
+    return {
+        name: _bytes(value)
+        for name, value in [*enumerate(arguments, 1), *keywords.items()]
+        if isinstance(value, (*CHANGES, tuple))
+    }
+
+
+def _bytes(value: Any) -> bytes:
+    return wire.dumps(wire.encode(value, lambda other: {"id": id(other)}))
+
+
+def _generators(arguments: list, keywords: dict) -> list[np.random.Generator]:
+    values = [*arguments, *keywords.values()]
+    return [value for value in values if isinstance(value, np.random.Generator)]
