@@ -12,6 +12,7 @@ from pathlib import Path
 from nbconvert.preprocessors import ClearMetadataPreprocessor
 from nbgrader import preprocessors
 
+import sealed.clean
 from sealed.execute import SealedExecute
 
 root = Path(__file__).resolve().parent
@@ -49,3 +50,10 @@ c.OverwriteCells.add_missing_cells = True
 c.ZipCollectApp.downloaded_directory = "grading/downloaded"
 c.ZipCollectApp.extractor_plugin = "sealed.collect.LmsExtractor"
 c.ZipCollectApp.collector_plugin = "sealed.collect.LmsCollector"
+
+# nothing that a student wrote runs in feedback or in formgrader: cleaned last, and when it is shown
+c.Autograde.autograde_preprocessors.append(sealed.clean.CleanNotebook)
+c.HTMLExporter.preprocessors = ["sealed.clean.CleanNotebook"]
+c.HTMLExporter.filters = sealed.clean.FILTERS
+c.HTMLExporter.extra_template_basedirs = sealed.clean.TEMPLATES
+c.HTMLExporter.sanitize_html = True
