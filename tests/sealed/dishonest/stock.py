@@ -1,0 +1,321 @@
+"""What the corpus gains under nbgrader as it comes: `python -m tests.sealed.dishonest.stock`.
+
+Each hand-in is graded in a throwaway copy of the course by `nbgrader autograde`, with a neighbour
+whose hand-in is right, and then everything that it started is killed. It writes `stock.json` and
+`stock.md` beside this file.
+
+This runs strangers' code without a sandbox. It refuses to do so as root: as root, name an ordinary
+user (`--user`) and a Python with nbgrader, NumPy and this course's library that this user may run
+(`--python`).
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+from tqdm import tqdm
+
+from tests.sealed import courses, tiny
+from tests.sealed.dishonest import CORPUS, HandIn
+from tests.sealed.dishonest.watch import NEIGHBOUR, Watch, confessions, texts, watched
+
+HERE = Path(__file__).parent
+STUDENT = "mallory"  # graded before the neighbour
+TIMEOUT = 120.0  # seconds for one run of nbgrader
+SLOW = 25.0  # seconds from which on a run counts as held up
+ENOUGH = 3  # as many files and confessions are named
+
+# where the neighbour's hand-in lies there too, and is graded after it
+HARMS_OTHERS = {
+    "editing notebook and cell metadata",
+    "reading from disk",
+    "writing to the gradebook",
+    "writing to the environment",
+    "writing to site-packages",
+    "surviving the run",
+    "killing or signalling other processes",
+    "escaping through symlinks",
+    "corrupt JSON",
+    "empty files",
+    "non-UTF-8",
+    "other broken notebooks",
+}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one hand-in got; `points` is None if it was not graded."""
+
+    name: str
+    category: str
+    tries: str
+    points: float | None
+    deserved: float
+    seconds: float
+    seen: list[str]
+
+
+# Runs nbgrader in forks of a process that has imported it, which is most of its work.
+# In: lines of JSON (folder, home, variables, command). Out: a fork's number, then its exit code.
+SERVER = """
+import json, os, resource, sys
+import IPython, nbconvert.exporters, nbgrader.server_extensions.formgrader, sqlalchemy
+from nbgrader.apps import AutogradeApp, NbGraderApp
+print("ready", flush=True)
+for line in sys.stdin:
+    order = json.loads(line)
+    pid = os.fork()
+    if pid == 0:
+        os.setsid()
+        os.chdir(order["root"])
+        os.environ.update(order["environment"])
+        log = os.open(order["home"] + "/nbgrader.log", os.O_WRONLY | os.O_CREAT)
+        for fd, target in ((os.open(os.devnull, os.O_RDWR), 0), (log, 1), (log, 2)):
+            os.dup2(fd, target)
+        for limit, most in (("AS", 6 << 30), ("NPROC", 1500), ("CPU", 300), ("CORE", 0)):
+            resource.setrlimit(getattr(resource, "RLIMIT_" + limit), (most, most))
+        sys.argv = ["nbgrader", *order["command"]]
+        NbGraderApp.launch_instance(order["command"])
+        sys.exit(0)
+    print(pid, flush=True)
+    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+"""
+
+
+class Runner:
+    """nbgrader, kept ready, as a user."""
+
+    def __init__(self, python: str, user: str | None):
+        self.user = user
+        self.python = python
+        self.server: subprocess.Popen | None = None
+
+    def ready(self):
+        """Start the process to fork from, and wait until it is there."""
+        if self.server is not None and self.server.poll() is None:
+            return
+        self.server = subprocess.Popen(
+            [self.python, "-c", SERVER],
+            cwd="/",
+            env={"PATH": os.defpath, "LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            user=self.user,
+            group=self.user and pwd.getpwnam(self.user).pw_gid,
+            extra_groups=self.user and [],
+            start_new_session=True,
+        )
+        self.server.stdout.readline()
+
+    def run(self, root: Path, site: Path, *command: str) -> int | None:
+        """Run nbgrader in a folder, and kill what is left of it; the exit code, None if killed."""
+        home = root.parent / "home"
+        mark = {"LATENT_THROWAWAY": str(root), "HOME": str(home), "PYTHONPATH": str(site)}
+        order = {"root": str(root), "home": str(home), "environment": mark, "command": command}
+        self.server.stdin.write(json.dumps(order) + "\n")
+        self.server.stdin.flush()
+        pid = int(self.server.stdout.readline())
+        killed = threading.Event()
+
+        def kill():
+            killed.set()
+            os.kill(pid, signal.SIGKILL)
+
+        timer = threading.Timer(TIMEOUT, kill)
+        timer.start()
+        code = self.server.stdout.readline()
+        timer.cancel()
+        _kill_all_of(root)
+        return None if killed.is_set() or not code else int(code)
+
+
+def _kill_all_of(root: Path):
+    """Kill the processes that were started for this copy of the course, wherever they are now."""
+    mark = f"LATENT_THROWAWAY={root}".encode()
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):
+            if mark in path.read_bytes().split(b"\0"):
+                os.kill(int(path.parent.name), signal.SIGKILL)
+
+
+def measure(hand_in: HandIn, template: Path, runner: Runner) -> Measured:
+    """Grade one hand-in in a copy of the course."""
+    with tempfile.TemporaryDirectory(prefix="stock-", ignore_cleanup_errors=True) as folder:
+        root = Path(folder) / "course"
+        shutil.copytree(template, root)
+        (root.parent / "home").mkdir()
+        if hand_in.category not in HARMS_OTHERS:
+            shutil.rmtree(root / "grading" / "submitted" / NEIGHBOUR)
+        course = courses.Course(root)
+        with watched(root, STUDENT, runner.user) as watch:
+            runner.ready()
+            hand_in_to(course, hand_in, watch)
+            give_to(folder, runner.user)
+            started = time.monotonic()
+            code = runner.run(root, watch.about.site, "autograde", tiny.NAME)
+            seconds = time.monotonic() - started
+            seen = [*_words(code, seconds), *harms_of(course, watch)]
+        marks = courses.marks(course, tiny.NAME)
+    mine = marks.get(STUDENT)
+    graded = mine is not None and any(mark.auto is not None for mark in mine.values())
+    points = sum(mark.score for mark in mine.values()) if mine and graded else None
+    theirs = sum(mark.score for mark in marks.get(NEIGHBOUR, {}).values())
+    if hand_in.category in HARMS_OTHERS and theirs < sum(tiny.POINTS.values()):
+        seen.append(f"the neighbour got {theirs:g} points")
+    return Measured(
+        hand_in.name,
+        hand_in.category,
+        hand_in.tries,
+        points,
+        sum(hand_in.deserves.values()),
+        round(seconds, 1),
+        seen,
+    )
+
+
+def hand_in_to(course: courses.Course, hand_in: HandIn, watch: Watch) -> Path:
+    """Make a hand-in, and hand it in; returns its folder."""
+    about = watch.about
+    made = hand_in.make(courses.released(course, tiny.NAME), about)
+    folder = courses.hand_in(
+        course, about.student, made.content, assignment=tiny.NAME, name=made.name, files=made.files
+    )
+    for name, target in made.links.items():
+        (folder / name).symlink_to(target)
+    watch.before.update(
+        {
+            str(path.relative_to(course.root.parent)): os.readlink(path)
+            if path.is_symlink()
+            else path.read_bytes()
+            for path in folder.rglob("*")
+            if path.is_symlink() or path.is_file()
+        }
+    )
+    return folder
+
+
+def harms_of(course: courses.Course, watch: Watch) -> list[str]:
+    """What a hand-in did, and what its outputs show."""
+    harms = watch.harms()
+    seen = harms[:ENOUGH] + ([f"{len(harms) - ENOUGH} more"] if len(harms) > ENOUGH else [])
+    path = course.root / "grading" / "autograded" / STUDENT / tiny.NAME / f"{tiny.NAME}.ipynb"
+    if not path.is_file():
+        return [*seen, "no graded notebook"]
+    notebook = nbformat.read(path, as_version=4)
+    return [*seen, *leaks(notebook, watch), *confessions(notebook)[:ENOUGH]]
+
+
+def leaks(notebook: NotebookNode, watch: Watch) -> list[str]:
+    """What stands in outputs that students may not know; texts of failed tests apart."""
+    shown = texts(notebook, tracebacks=False)
+    found = []
+    if any(trace in shown for trace in tiny.CANARIES.traces()):
+        found.append("hidden values in the outputs")
+    if watch.secret in shown:
+        found.append("a secret file in the outputs")
+    return found
+
+
+def _words(code: int | None, seconds: float) -> list[str]:
+    words = [f"held the grader up for {seconds:.0f} s"] if seconds > SLOW and code == 0 else []
+    if code is None:
+        words.append(f"the grader did not end within {TIMEOUT:g} s")
+    elif code < 0:
+        words.append(f"the grader was killed by {signal.Signals(-code).name}")
+    elif code:
+        words.append("the grader ended with an error")
+    return words
+
+
+def give_to(folder: str | Path, user: str | None):
+    """Make a user the owner of a folder."""
+    if user is not None:
+        subprocess.run(["chown", "-hR", f"{user}:", folder], check=True)
+        Path(folder).chmod(0o755)
+
+
+def template_course(root: Path) -> Path:
+    """A course that is released, with a neighbour's hand-in in it."""
+    course = courses.make(
+        root,
+        {tiny.NAME: tiny.source()},
+        config=courses.STOCK,
+        files={"book/caesar.md": tiny.CHAPTER},
+    )
+    release = courses.released(course, tiny.NAME)
+    courses.hand_in(course, NEIGHBOUR, tiny.answered(release, tiny.ANSWERS), assignment=tiny.NAME)
+    return root
+
+
+def table(measured: list[Measured]) -> str:
+    """The figures in Markdown."""
+    total = sum(tiny.POINTS.values())
+    gaining = [m for m in measured if m.points is not None and m.points > m.deserved]
+    leaking = [m for m in measured if "hidden values in the outputs" in m.seen]
+    rows = [
+        f"| {m.name} | {m.tries.replace('|', ' ')} | {'' if m.points is None else f'{m.points:g}'} "
+        f"| {m.deserved:g} | {'; '.join(m.seen).replace('|', ' ').replace('<', '&lt;')} |"
+        for m in measured
+    ]
+    return "\n".join(
+        [
+            "# What dishonest and broken hand-ins get under nbgrader as it comes",
+            "",
+            f"Measured by `python -m tests.sealed.dishonest.stock`: {len(measured)} hand-ins to an "
+            f"assignment of {total:g} points that a machine marks. {len(gaining)} gain points, "
+            f"{len(leaking)} bring hidden values into their outputs. An empty field of points: "
+            "the hand-in was not graded. The texts of the tests themselves, "
+            "which feedback and tracebacks show anyway, are not counted as leaks.",
+            "",
+            "| hand-in | what it tries | points | deserved | what was seen |",
+            "|---|---|---|---|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--python", default=sys.executable, help="Python that has nbgrader")
+    parser.add_argument("--user", help="run as this user")
+    parser.add_argument("--only", nargs="*", help="names of hand-ins; prints, and writes no file")
+    parser.add_argument("--workers", type=int, default=2)
+    arguments = parser.parse_args()
+    if os.getuid() == 0 and arguments.user in (None, "root"):
+        parser.error("hand-ins run without a sandbox here: not as root; name a user with --user")
+    chosen = [h for h in CORPUS if arguments.only is None or h.name in arguments.only]
+    mine = threading.local()
+
+    def one(hand_in: HandIn) -> Measured:
+        if not hasattr(mine, "runner"):
+            mine.runner = Runner(arguments.python, arguments.user)
+        return measure(hand_in, template, mine.runner)
+
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(arguments.workers) as pool:
+        template = template_course(Path(folder) / "course")
+        measured = list(tqdm(pool.map(one, chosen), total=len(chosen), unit="hand-ins"))
+    if arguments.only is not None:
+        print(json.dumps([asdict(m) for m in measured], indent=1))
+        return
+    (HERE / "stock.json").write_text(json.dumps([asdict(m) for m in measured], indent=1) + "\n")
+    (HERE / "stock.md").write_text(table(measured))
+
+
+if __name__ == "__main__":
+    main()
