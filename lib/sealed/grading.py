@@ -83,6 +83,7 @@ def mark(job: bytes) -> bytes:
         else:
             verdict = _verdict(test, shown, judged, problem)
             cell.outputs = _outputs(_written(verdict, shown.outputs.get(i, []), i + 1))
+            cell.source = _without_hidden(cell.source, test)
             tests[test.grade_id] = asdict(verdict)
         cell.execution_count = i + 1
     return json.dumps(
@@ -131,7 +132,7 @@ def _run(
             if earlier.grade_id not in shared:
                 shared.add(earlier.grade_id)
                 for source in earlier.share:
-                    session.share(source)
+                    session.share(earlier.names, source)
             if earlier.grade_id == test.grade_id:
                 break
         answer = session.test(test.names, part(test), test.grade_id)
@@ -226,6 +227,14 @@ def _written(verdict: Verdict, outputs: list[dict], count: int) -> list[dict]:
     return kept
 
 
+def _without_hidden(source: str, test: Test) -> str:
+    """Return a test cell's source as students may see it."""
+    if test.whole == test.visible:
+        return source
+    before = source.removesuffix(test.whole)  # nbgrader's note, if the cell had been deleted
+    return f"{before}{test.visible.rstrip()}\n\n# Hidden tests follow here.".lstrip()
+
+
 def _outputs(outputs: list[dict]) -> list[NotebookNode]:
     """Return outputs as nbformat wants them; what is no output is left out."""
     made = []
@@ -248,7 +257,7 @@ def _plan(source: str) -> Plan:
 
 def _sealed(plan: Plan, limits: Limits, files: dict, source_files: dict, figures: bool) -> Session:
     """Open a session in warm sandboxes, which stay for the next hand-in."""
-    settings = {"output_kb": limits.output_kb, "figures": figures}
+    settings = _settings(plan, limits, figures)
     student, examiner = _nurseries(plan.modules, plan.preload, limits)
     first = student.fork(settings, {**files, **source_files})
     return Session(first, examiner.fork(settings, source_files), limits)
@@ -258,9 +267,13 @@ def _unsealed(
     plan: Plan, limits: Limits, files: dict, source_files: dict, figures: bool
 ) -> Session:
     """Open a session without a sandbox."""
-    settings = {"output_kb": limits.output_kb, "figures": figures}
+    settings = _settings(plan, limits, figures)
     first = start_alone("student", settings, {**files, **source_files}, limits)
     return Session(first, start_alone("examiner", settings, source_files, limits), limits)
+
+
+def _settings(plan: Plan, limits: Limits, figures: bool) -> dict:
+    return {"output_kb": limits.output_kb, "figures": figures, "modules": plan.modules}
 
 
 _warm: dict[tuple, tuple[Nursery, Nursery]] = {}
@@ -274,9 +287,11 @@ def _nurseries(
     if key not in _warm:
         if len(_warm) > 3:  # each takes a hundred megabytes
             _close(next(iter(_warm)))
-        allowed = tuple(m for m in preload if _allowed(m, modules))
+        wanted = [*modules, *(m for m in preload if _allowed(m, modules))]
+        if "matplotlib" in modules:
+            wanted.append("matplotlib.pyplot")
         _warm[key] = (
-            Nursery("student", views.student(modules, allowed), limits),
+            Nursery("student", views.student(modules, tuple(wanted)), limits),
             Nursery("examiner", views.examiner(preload), limits),
         )
     for nursery in _warm[key]:

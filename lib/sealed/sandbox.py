@@ -104,10 +104,9 @@ class Nursery:
         except TimeoutError:
             message = b""
         if not message:
+            said = self._said()
             self.close()
-            self._log.seek(0)
-            said = self._log.read().decode(errors="replace").strip()
-            raise SandboxError(f"the sandbox did not start: {said[-2000:]}")
+            raise SandboxError(f"the sandbox did not start: {said}")
         self.ready = json.loads(message)
 
     def fork(self, settings: dict, files: dict[str, str]) -> Process:
@@ -124,9 +123,7 @@ class Nursery:
             process.ask({"files": files}, 30.0)
         except (wire.Closed, wire.Late, wire.WireError) as error:
             process.stop()
-            self._log.seek(0)
-            said = self._log.read().decode(errors="replace").strip()
-            raise SandboxError(f"a process did not start: {error} {said[-2000:]}") from None
+            raise SandboxError(f"a process did not start: {error} {self._said()}") from None
         return process
 
     def _stop(self, n: int) -> float:
@@ -145,6 +142,11 @@ class Nursery:
         self._control.close()
         self._bwrap.kill()
         self._bwrap.wait()
+        self._log.close()
+
+    def _said(self) -> str:
+        self._log.seek(0)
+        return self._log.read().decode(errors="replace").strip()[-2000:]
 
 
 def command(view: views.View) -> list[str]:

@@ -56,9 +56,11 @@ class Session:
             self._stop("the student's process sent something that is no output")
             return [_error("NotRun", self.stopped)], False
 
-    def share(self, source: str) -> None:
-        """Run a cell of the instructor's in the examiner's process."""
-        self._examiner({"share": source}, self._seconds())
+    def share(self, names: tuple[str, ...], source: str) -> None:
+        """Run a cell of the instructor's in the examiner's process, where it may use the names."""
+        seconds = self._seconds()
+        self._examiner({"names": names}, seconds)
+        self._examiner({"share": source}, seconds)
 
     def test(self, names: tuple[str, ...], source: str, grade_id: str) -> dict:
         """Run a test cell; return the examiner's answer (`sealed.inside.examiner`)."""

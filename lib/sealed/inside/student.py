@@ -13,13 +13,31 @@ from typing import Any
 import numpy as np
 
 from sealed.inside import wire
-from sealed.inside.cells import Cells, alarm
+from sealed.inside.cells import Cells, OutOfTime, alarm
 
 CHANGES = (np.ndarray, list, dict, set, bytearray)
 
 
+class Absent:
+    """The last to be asked for a module: says which ones there are."""
+
+    def __init__(self, modules: list[str]):
+        self.modules = modules
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
+        """Refuse a module that no other finder has found."""
+        if path is None:
+            allowed = ", ".join(self.modules)
+            raise ModuleNotFoundError(
+                f"No module named {name!r}: this assignment may import {allowed} "
+                "and the standard library",
+                name=name,
+            )
+
+
 def serve(channel: wire.Channel, cells: Cells, settings: dict) -> None:
     """Answer until the other side goes."""
+    sys.meta_path.append(Absent(settings["modules"]))
     cells.keep(settings["output_kb"] << 10)
     if settings["figures"]:
         cells.with_figures()
@@ -74,7 +92,7 @@ def _answer(request: dict, objects: list, cells: Cells, seconds: float) -> dict:
                 ],
             }
     except BaseException as error:
-        kind = type(error)
+        kind = TimeoutError if isinstance(error, OutOfTime) else type(error)
         frames = [f for f in traceback.extract_tb(error.__traceback__) if _is_a_cell(f.filename)]
         return {
             "error": [kind.__module__, kind.__qualname__, str(error)[:5000]],

@@ -228,7 +228,7 @@ def _array(dtype: Any, shape: Sequence[int], text: Any) -> np.ndarray:
         raise WireError("an array whose size is not that of its shape")
     a = np.frombuffer(data, dtype).reshape(shape).copy()
     if dtype.kind == "b":  # a byte that is neither 0 nor 1 would be a truth value of its own kind
-        return np.frombuffer(data, np.uint8).reshape(shape) != 0
+        return np.array(np.frombuffer(data, np.uint8).reshape(shape) != 0)
     if dtype.kind == "U" and np.frombuffer(data, dtype.byteorder + "u4").max(initial=0) > 0x10FFFF:
         raise WireError("text that is no Unicode")
     return a
