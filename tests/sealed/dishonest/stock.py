@@ -31,7 +31,16 @@ from tqdm import tqdm
 
 from tests.sealed import courses, tiny
 from tests.sealed.dishonest import CORPUS, HandIn
-from tests.sealed.dishonest.watch import NEIGHBOUR, Watch, confessions, texts, watched
+from tests.sealed.dishonest.watch import (
+    NEIGHBOUR,
+    Watch,
+    confessions,
+    course_state,
+    differences,
+    hand_in_to,
+    texts,
+    watched,
+)
 
 HERE = Path(__file__).parent
 STUDENT = "mallory"  # graded before the neighbour
@@ -165,11 +174,12 @@ def measure(hand_in: HandIn, template: Path, runner: Runner) -> Measured:
         with watched(root, STUDENT, runner.user) as watch:
             runner.ready()
             hand_in_to(course, hand_in, watch)
+            before = course_state(course)
             give_to(folder, runner.user)
             started = time.monotonic()
             code = runner.run(root, watch.about.site, "autograde", tiny.NAME)
             seconds = time.monotonic() - started
-            seen = [*_words(code, seconds), *harms_of(course, watch)]
+            seen = [*_words(code, seconds), *harms_of(course, watch, before)]
         marks = courses.marks(course, tiny.NAME)
     mine = marks.get(STUDENT)
     graded = mine is not None and any(mark.auto is not None for mark in mine.values())
@@ -188,30 +198,9 @@ def measure(hand_in: HandIn, template: Path, runner: Runner) -> Measured:
     )
 
 
-def hand_in_to(course: courses.Course, hand_in: HandIn, watch: Watch) -> Path:
-    """Make a hand-in, and hand it in; returns its folder."""
-    about = watch.about
-    made = hand_in.make(courses.released(course, tiny.NAME), about)
-    folder = courses.hand_in(
-        course, about.student, made.content, assignment=tiny.NAME, name=made.name, files=made.files
-    )
-    for name, target in made.links.items():
-        (folder / name).symlink_to(target)
-    watch.before.update(
-        {
-            str(path.relative_to(course.root.parent)): os.readlink(path)
-            if path.is_symlink()
-            else path.read_bytes()
-            for path in folder.rglob("*")
-            if path.is_symlink() or path.is_file()
-        }
-    )
-    return folder
-
-
-def harms_of(course: courses.Course, watch: Watch) -> list[str]:
+def harms_of(course: courses.Course, watch: Watch, before: dict[str, object]) -> list[str]:
     """What a hand-in did, and what its outputs show."""
-    harms = watch.harms()
+    harms = [*watch.harms(), *differences(before, course_state(course))]
     seen = harms[:ENOUGH] + ([f"{len(harms) - ENOUGH} more"] if len(harms) > ENOUGH else [])
     path = course.root / "grading" / "autograded" / STUDENT / tiny.NAME / f"{tiny.NAME}.ipynb"
     if not path.is_file():

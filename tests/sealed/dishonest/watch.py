@@ -1,6 +1,7 @@
 """Surroundings for a hand-in to aim at, and what has become of them afterwards."""
 
 import contextlib
+import hashlib
 import os
 import secrets
 import shutil
@@ -9,7 +10,6 @@ import socket
 import sqlite3
 import stat
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -18,7 +18,8 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-from tests.sealed.dishonest.kinds import Surroundings
+from tests.sealed import courses, tiny
+from tests.sealed.dishonest.kinds import HandIn, Surroundings
 
 # where a hand-in may leave files that outlive it
 SHARED = (Path("/dev/shm"), Path(tempfile.gettempdir()), Path("/var/tmp"))
@@ -41,7 +42,7 @@ class Watch:
             *(f"reached {name}" for name, door in self.doors.items() if _was_reached(door)),
             *self._survivors(),
             *self._left_files(),
-            *_differences(self.before, _state(self.about)),
+            *differences(self.before, state(self.about.outside, self.about.site)),
         ]
 
     @property
@@ -96,7 +97,8 @@ def watched(course: Path, student: str, user: str | None = None) -> Iterator[Wat
             for path in (room, outside, site, *outside.iterdir()):
                 path.chmod(0o777 if path.is_dir() or path.is_socket() else 0o666)
             victim = subprocess.Popen(
-                [sys.executable if user is None else "/usr/bin/sleep", *_sleep(user, token)],
+                [f"sleep-{token}", "3600"],
+                executable=shutil.which("sleep"),
                 user=user,
                 start_new_session=True,
             )
@@ -106,9 +108,20 @@ def watched(course: Path, student: str, user: str | None = None) -> Iterator[Wat
             about = Surroundings(
                 course, student, outside, site, victim.pid, port, f"door-{token}", token
             )
-            yield Watch(about, victim, doors, _state(about))
+            yield Watch(about, victim, doors, state(outside, site))
     finally:
         shutil.rmtree(room)
+
+
+def hand_in_to(course: courses.Course, hand_in: HandIn, watch: Watch):
+    """Make a hand-in, and hand it in."""
+    about = watch.about
+    made = hand_in.make(courses.released(course, tiny.NAME), about)
+    folder = courses.hand_in(
+        course, about.student, made.content, assignment=tiny.NAME, name=made.name, files=made.files
+    )
+    for name, target in made.links.items():
+        (folder / name).symlink_to(target)
 
 
 def confessions(notebook: NotebookNode) -> list[str]:
@@ -131,12 +144,6 @@ def _output(output: NotebookNode, tracebacks: bool) -> str:
             return "\n".join([output.ename, output.evalue, *(output.traceback * tracebacks)])
         case _:
             return "\n".join(str(value) for value in output.data.values())
-
-
-def _sleep(user: str | None, token: str) -> list[str]:
-    if user is None:
-        return ["-c", "import time; time.sleep(600)", token]
-    return ["600"]
 
 
 def _doors(outside: Path, token: str) -> Iterator[tuple[str, socket.socket]]:
@@ -185,37 +192,41 @@ def _processes(token: str, victim: int) -> list[int]:
     return found
 
 
-def _state(about: Surroundings) -> dict[str, object]:
-    """Everything that a hand-in may not change, by path."""
-    state: dict[str, object] = {}
-    for root in (about.outside, about.site, about.course):
-        for folder, folders, names in os.walk(root):
-            if Path(folder) == about.course / "grading":  # what nbgrader writes
-                folders[:] = [name for name in folders if name == "submitted"]
-                names = []
-            for name in names:
-                path = Path(folder) / name
-                state[str(path.relative_to(root.parent))] = _content(path)
-    book = about.course / "grading" / "gradebook.db"
-    if book.exists():
-        with contextlib.closing(sqlite3.connect(book)) as connection:
-            state["the gradebook's tests"] = connection.execute(
-                "select id, source, checksum from source_cell order by id"
-            ).fetchall()
-            state["the gradebook's points"] = connection.execute(
-                "select id, max_score from grade_cells order by id"
-            ).fetchall()
-    return state
+def state(*roots: Path) -> dict[str, object]:
+    """What lies in folders, by path."""
+    return {
+        str(path.relative_to(root.parent)): _content(path)
+        for root in roots
+        for folder, _, names in os.walk(root)
+        for path in (Path(folder) / name for name in names)
+    }
+
+
+def course_state(course: courses.Course) -> dict[str, object]:
+    """What no hand-in may change in the course: files, and the gradebook's tests."""
+    grading = course.root / "grading"
+    roots = [path for path in course.root.iterdir() if path.is_dir() and path != grading]
+    found = state(*roots, grading / "submitted")
+    found["nbgrader_config.py"] = _content(course.root / "nbgrader_config.py")
+    with contextlib.closing(sqlite3.connect(grading / "gradebook.db")) as connection:
+        for table, columns in (("source_cell", "id, source"), ("grade_cells", "id, max_score")):
+            rows = connection.execute(f"select {columns} from {table} order by id")
+            found[f"the gradebook's {table}"] = rows.fetchall()
+    return found
 
 
 def _content(path: Path) -> object:
     status = path.lstat()
     if stat.S_ISLNK(status.st_mode):
         return os.readlink(path)
-    return path.read_bytes() if stat.S_ISREG(status.st_mode) else stat.S_IFMT(status.st_mode)
+    if not stat.S_ISREG(status.st_mode):
+        return stat.S_IFMT(status.st_mode)
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
 
 
-def _differences(before: dict[str, object], after: dict[str, object]) -> Iterator[str]:
+def differences(before: dict[str, object], after: dict[str, object]) -> Iterator[str]:
+    """Say in words what has changed between two states."""
     for path in sorted(before.keys() | after.keys()):
         if path not in after:
             yield f"deleted {path}"
