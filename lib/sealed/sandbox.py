@@ -38,9 +38,9 @@ class SandboxError(RuntimeError):
 class Process:
     """A student's or an examiner's process."""
 
-    def __init__(self, channel: wire.Channel, stop: Callable[[], float]):
+    def __init__(self, channel: wire.Channel, stop: Callable[[], tuple[int, float]]):
         self.channel, self._stop = channel, stop
-        self.cpu_seconds = 0.0
+        self.status, self.cpu_seconds = 0, 0.0
 
     def ask(self, message: dict | bytes, seconds: float) -> bytes:
         """Send a message and wait for the answer."""
@@ -52,7 +52,7 @@ class Process:
         """End the process and wait until it has ended; again: nothing."""
         if self._stop is not None:
             self.channel.close()
-            self.cpu_seconds, self._stop = self._stop(), None
+            (self.status, self.cpu_seconds), self._stop = self._stop(), None
 
 
 GRACE = 2.0  # seconds that a process has to notice its own alarm before it is stopped
@@ -123,10 +123,11 @@ class Nursery:
             process.ask({"files": files}, 30.0)
         except (wire.Closed, wire.Late, wire.WireError) as error:
             process.stop()
-            raise SandboxError(f"a process did not start: {error} {self._said()}") from None
+            how = f"it ended with {process.status}" if process.status else str(error)
+            raise SandboxError(f"a process did not start: {how} {self._said()}") from None
         return process
 
-    def _stop(self, n: int) -> float:
+    def _stop(self, n: int) -> tuple[int, float]:
         self._control.send(json.dumps({"kill": n}).encode())
         self._control.settimeout(30)
         while n not in self._ended:
@@ -135,7 +136,8 @@ class Nursery:
                 raise SandboxError("the sandbox has gone")
             ended = json.loads(message)
             self._ended[ended["ended"]] = ended
-        return self._ended.pop(n)["cpu"]
+        ended = self._ended.pop(n)
+        return ended["status"], ended["cpu"]
 
     def close(self) -> None:
         """End the interpreter and all of its processes."""
@@ -251,11 +253,11 @@ def start_alone(role: str, settings: dict, files: dict[str, str], limits: Limits
     if not secrets.compare_digest(sock.recv(len(token)), token.encode()):
         raise SandboxError("another process answered")
 
-    def stop() -> float:
+    def stop() -> tuple[int, float]:
         process.kill()
-        process.wait()
+        status = process.wait()
         shutil.rmtree(folder, ignore_errors=True)
-        return 0.0
+        return status, 0.0
 
     made = Process(wire.Channel(sock, limits.message_mb << 20), stop)
     made.ask({"files": files}, 60.0)

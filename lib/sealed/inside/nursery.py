@@ -62,7 +62,6 @@ class _Nursery:
     def __init__(self, control: socket.socket, cells, orders: dict):
         self.control, self.cells, self.orders = control, cells, orders
         self.children: dict[int, tuple[int, int]] = {}  # number: (process, its descriptor)
-        self.own = os.open("/proc/self/ns/pid", os.O_RDONLY)
 
     def run(self) -> None:
         poll = select.poll()
@@ -85,19 +84,14 @@ class _Nursery:
         order = json.loads(message)
         if "kill" in order:
             if order["kill"] in self.children:
-                os.kill(self.children[order["kill"]][0], signal.SIGKILL)
+                os.kill(self.children[order["kill"]][0], signal.SIGTERM)
             return True
-        try:
-            isolation.unshare()
-            child = os.fork()
-            if child:
-                isolation.rejoin(self.own)
-        except OSError as error:
-            self._tell({"ended": order["fork"], "status": -1, "cpu": 0.0, "why": str(error)})
-            os.close(sockets[0])
-            return True
+        # a kill that comes before the process is ready for it waits
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+        child = os.fork()
         if child == 0:
             _child(sockets[0], self.cells, self.orders, order["settings"])
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
         os.close(sockets[0])
         self.children[order["fork"]] = child, os.pidfd_open(child)
         return True
@@ -120,8 +114,9 @@ def _child(descriptor: int, cells, orders: dict, settings: dict) -> None:
     """Become a student or an examiner; never returns."""
     status = 1
     try:
-        channel_socket = socket.socket(fileno=os.dup2(descriptor, 3, inheritable=False))
-        os.closerange(4, 1 << 16)
+        os.dup2(descriptor, 0)  # the place of the standard input, which is empty
+        os.closerange(3, 1 << 16)
+        isolation.fork_alone()
         os.setsid()
         limits = orders["limits"]
         isolation.part(limits["disk_mb"])
@@ -129,6 +124,8 @@ def _child(descriptor: int, cells, orders: dict, settings: dict) -> None:
         isolation.limit(**{k: limits[k] for k in LIMITED})
         isolation.filter_calls()
         _reseed()
+        channel_socket = socket.socket(fileno=os.dup(0))
+        os.dup2(os.open("/dev/null", os.O_RDWR), 0)
         process.serve(orders["role"], channel_socket, cells, settings, limits)
         status = 0
     except BaseException as error:
