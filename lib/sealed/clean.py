@@ -44,10 +44,11 @@ import nh3
 from jinja2 import pass_context
 from latex2mathml.converter import convert_to_element
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
-from nbgrader.preprocessors import NbGraderPreprocessor
 from pygments.token import STANDARD_TYPES
+from traitlets import Bool
 
 FILTERS = {
     "markdown2html": "sealed.clean.markdown2html",
@@ -154,8 +155,10 @@ def markdown2html(context: Mapping[str, Any], source: str) -> str:
     return _markdown(source, context.get("cell", {}).get("attachments"))[0]
 
 
-class CleanNotebook(NbGraderPreprocessor):
+class CleanNotebook(Preprocessor):
     """Leave in a notebook, and in the names that a page shows, nothing that a browser would run."""
+
+    enabled = Bool(True, help="Whether to clean.").tag(config=True)
 
     def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
         """Clean the notebook in place, and formgrader's names of the student.
@@ -179,6 +182,7 @@ class CleanNotebook(NbGraderPreprocessor):
 def _clean_cell(cell: NotebookNode) -> None:
     """Clean a cell in place."""
     html_already = cell.metadata.get("raw_mimetype") == "text/html"
+    attachments = _pictures(cell.get("attachments"))
     cell.metadata = _kept(cell.metadata, ["nbgrader", "deletable", "editable"])
     if "id" in cell:
         cell.id = re.sub(r"[^a-zA-Z0-9_-]+", "-", str(cell.id))[:64] or "cell"
@@ -187,12 +191,17 @@ def _clean_cell(cell: NotebookNode) -> None:
         cell.execution_count = count if isinstance(count, int) else None
         cell.outputs = [_clean_output(output) for output in cell.get("outputs", [])]
     elif cell.cell_type == "markdown":
-        cell.attachments = _pictures(cell.get("attachments"))
-        cell.source = _harmless(cell.source, cell.attachments)
+        cell.source = _harmless(cell.source, attachments)
     else:
         text = cell.source if html_already else f"<pre>{html.escape(cell.source)}</pre>"
         cell.cell_type, cell.source = "raw", clean_html(text)
         cell.metadata["raw_mimetype"] = "text/html"
+    known = {"id", "cell_type", "metadata", "source"}
+    known |= {"outputs", "execution_count"} if cell.cell_type == "code" else set()
+    for name in set(cell) - known:
+        del cell[name]
+    if attachments and cell.cell_type == "markdown":
+        cell.attachments = attachments
 
 
 def _clean_output(output: NotebookNode) -> NotebookNode:
@@ -229,7 +238,7 @@ def _clean_data(data: Mapping[str, Any]) -> dict[str, str]:
         clean["text/html"] = f'<img src="data:image/svg+xml;base64,{svg}" alt="">'
     elif "text/latex" in texts:
         clean["text/html"] = _markdown(texts["text/latex"])[0]
-    return clean
+    return clean or {"text/plain": f"(not shown: {', '.join(sorted(data))})"}
 
 
 def _sizes(metadata: Mapping[str, Any]) -> dict[str, dict[str, float]]:

@@ -24,13 +24,20 @@ PIXEL = (
 
 
 def script(name: str) -> str:
-    """JavaScript without a double quote, a space or an angle bracket."""
-    return f"top.ran=(top.ran||[]).concat('{name}');(new(Image)).src='{HOST}/ran-{name}'"
+    """JavaScript without a double quote, a space or an angle bracket, and without a value.
+
+    A link whose script has a value would replace the page by it.
+    """
+    return f"{_note(name)};(new(Image)).src='{HOST}/ran-{name}';void(0)"
+
+
+def _note(name: str) -> str:
+    return f"top.ran=(top.ran||[]).concat('{name}')"
 
 
 MARKDOWN = {
     "script": "<script>{js}</script>",
-    "script-in-text": "text <b>bold <script>{js}</script></b> text",
+    "script-in-text": "text <b>bold <script>{note}</script></b> text",
     "script-from-elsewhere": '<script src="{url}"></script>',
     "picture": '<img src="x" onerror="{js}">',
     "picture-in-heading": '# Title <img src=x onerror="{js}">',
@@ -101,7 +108,9 @@ METADATA = {
 def _filled(value, name: str):
     if isinstance(value, dict):
         return {key: _filled(item, name) for key, item in value.items()}
-    return value.format(js=script(name), url=f"{HOST}/ran-{name}", path=f"ran-{name}")
+    return value.format(
+        js=script(name), note=_note(name), url=f"{HOST}/ran-{name}", path=f"ran-{name}"
+    )
 
 
 def _shown(data: dict, metadata: dict | None = None) -> NotebookNode:
@@ -166,15 +175,21 @@ def ran(page, record) -> set[str]:
     A link counts where it leads to this machine: there formgrader is.
     """
     links = page.evaluate(
-        """async () => {
+        """async (selector) => {
              const links = []
-             for (const a of document.querySelectorAll('.rendered_html :is(a[href], button)')) {
+             for (const a of document.querySelectorAll(selector)) {
                if (a.hostname === '127.0.0.1') links.push(a.href)
                else if (a.protocol === 'javascript:' || a.type === 'submit') {
                  a.click(); await new Promise((done) => setTimeout(done, 20)) }
              }
-             return links }"""
+             return links }""",
+        ":is(.rendered_html, .jp-RenderedHTMLCommon) :is(a[href], button)",
     )
     page.wait_for_timeout(100)
     asked = re.findall(r"/ran-([\w-]+)", " ".join([*record.requests, *links]))
-    return {*asked, *(page.evaluate("window.ran") or [])}
+    return executed(page) | set(asked)
+
+
+def executed(page) -> set[str]:
+    """Return the names of the scripts that ran."""
+    return set(page.evaluate("window.ran") or [])
