@@ -232,6 +232,20 @@ for path in ("filler", "/tmp/$token-filler"):
 print("DONE: 512 MB written" if written >= 1 << 29 else "stopped")""",
     ),
     cheat(
+        "luggage",
+        DISK,
+        "Hands in two thousand files beside the notebook.",
+        honest=REST,
+        files={f"many/{n}.txt": "file" for n in range(2_000)},
+    ),
+    cheat(
+        "heavy-luggage",
+        DISK,
+        "Hands in a file of forty megabytes beside the notebook.",
+        honest=REST,
+        files={"data.csv": "1,2,3,4\n" * 5_000_000},
+    ),
+    cheat(
         "many-files",
         DISK,
         "Writes twenty thousand files, and one that claims to be a terabyte.",
@@ -282,6 +296,13 @@ for _ in range(2_000):
         answers=in_walk("print('x' * 50_000_000)\nraise ValueError('x' * 50_000_000)"),
     ),
     cheat(
+        "limits-lifted",
+        OUTPUT,
+        "Lifts the limit that its own process keeps of output, and prints 400 MB in 60 cells.",
+        honest=REST,
+        edit=lambda notebook: notebook.cells.extend(_prints()),
+    ),
+    cheat(
         "file-handles",
         HANDLES,
         "Opens files, pipes and sockets until there are no more.",
@@ -305,3 +326,13 @@ except OSError:
 
 def _naps() -> list:
     return [new_code_cell("import time\ntime.sleep(1)") for _ in range(60)]
+
+
+def _prints() -> list:
+    lift = """\
+import sys
+for thing in [getattr(get_ipython(), "recorder", None), *vars(sys.stdout).values()]:
+    if hasattr(thing, "room"):
+        thing.room = 1 << 60
+print("x" * 7_000_000)"""
+    return [new_code_cell(lift) for _ in range(60)]

@@ -92,6 +92,19 @@ def _nonsense(notebook: NotebookNode):
     notebook.metadata.title = {"authors": [None] * 10}
 
 
+def _tasks(notebook: NotebookNode):
+    for cell in test_cells(notebook):
+        cell.metadata.nbgrader.task = True
+
+
+def _nested(notebook: NotebookNode):
+    deep: list = []
+    for _ in range(400):
+        deep = [deep]
+    notebook.metadata.deep = deep
+    notebook.cells[0].metadata.deep = deep
+
+
 def _same_ids(notebook: NotebookNode):
     for cell in notebook.cells:
         cell.id = "same"
@@ -168,6 +181,8 @@ CORPUS: list[HandIn] = [
         ("old-schema", "Says that its metadata are older than nbgrader reads.", _old_schema),
         ("new-schema", "Says that its metadata are newer than nbgrader reads.", _new_schema),
         ("nonsense", "Has points that are no number, and flags that are none.", _nonsense),
+        ("tasks", "Says of the test cells that they are tasks for a person.", _tasks),
+        ("nested-metadata", "Nests its metadata hundreds deep.", _nested),
         ("same-ids", "Gives every cell the same id.", _same_ids),
         ("setup", "Unlocks the cell that imports, and imports something else.", _setup_changed),
     ]

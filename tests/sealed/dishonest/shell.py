@@ -17,6 +17,9 @@ answers = [
     {"ok": True}, {"ok": True, "value": 3}, {"ok": 1.5}, {"result": 3}, {"passed": True},
     {"done": True, "passed": True, "points": 3}, {"tests": tests, "problem": None}, [True, 3], 3,
     points, {"status": "ok"}, {"kind": "result", "value": True}, None, "passed", True,
+    {"passed": True, "value": 3.0, "outputs": []}, {"outputs": [], "succeeded": True},
+    {"value": {"list": []}}, {"value": {"object": [0, True, "float"]}}, {"ask": {"get": "walk"}},
+    {"error": ["builtins", "StopIteration", ""]}, {"error": None}, {"changed": ""},
 ]
 def forge():
     for fd in range(3, 256):
@@ -29,6 +32,7 @@ def forge():
         for answer in answers:
             text = json.dumps(answer).encode()
             frames = [struct.pack(size, len(text)) + text for size in ("<I", ">I", "<Q", ">Q")]
+            frames += [struct.pack(size, len(text), 9.0) + text for size in ("<Id", ">Id")]
             frames += [text + b"\\n", str(len(text)).encode() + b"\\n" + text]
             for frame in frames:
                 try:
@@ -36,6 +40,12 @@ def forge():
                     os.write(fd, frame)
                 except OSError:
                     break
+"""
+
+# where the shell of the grader keeps outputs; elsewhere, they are displayed
+RECORDED = """\
+recorder = getattr(get_ipython(), "recorder", None)
+outputs = getattr(recorder, "outputs", [])
 """
 
 CORPUS: list[HandIn] = [
@@ -270,5 +280,51 @@ while frame is not None:
             value.update(passed=True, points=3.0)
     frame = frame.f_back""",
         answers=everywhere("return 1.5"),
+    ),
+    cheat(
+        "odd-outputs",
+        FORGED,
+        "Puts outputs of impossible forms where the shell keeps them.",
+        honest=["caesar"],
+        last=RECORDED
+        + """\
+odd = [
+    None, 3, "text", [], {}, {"output_type": None}, {"output_type": "../cell"}, {"output_type": []},
+    {"output_type": "misc"}, {"output_type": "metadata"}, {"output_type": "code_cell"},
+    {"output_type": "stream", "name": {}, "text": 5}, {"output_type": "stream", "text": "a"},
+    {"output_type": "display_data", "data": 5, "metadata": None},
+    {"output_type": "display_data", "data": {"text/plain": {"a": None}}, "metadata": {"x": 1}},
+    {"output_type": "display_data", "data": {"application/json": 1e400}, "metadata": {}},
+    {"output_type": "execute_result", "data": {}, "metadata": {}, "execution_count": "1"},
+    {"output_type": "execute_result", "data": {}, "metadata": {}, "execution_count": 10**400},
+    {"output_type": "error", "ename": 5, "evalue": None, "traceback": "text"},
+    {"output_type": "error", "ename": "\\ud800", "evalue": "\\udfff", "traceback": ["\\0"]},
+    {"output_type": "pyout", "text": "3", "metadata": {}, "prompt_number": 1},
+]
+outputs.extend(odd)""",
+    ),
+    cheat(
+        "nested-outputs",
+        FORGED,
+        "Displays data that are nested as deep as JSON can be read.",
+        honest=["caesar"],
+        last=RECORDED
+        + """\
+for depth in (100, 300, 600, 900, 2_000):
+    deep = []
+    for _ in range(depth):
+        deep = [deep]
+    data = {"application/json": deep, "text/plain": "deep"}
+    outputs.append({"output_type": "display_data", "data": data, "metadata": {"deep": deep}})""",
+    ),
+    cheat(
+        "many-outputs",
+        FORGED,
+        "Leaves sixty thousand outputs, each of which somebody has to look at.",
+        honest=["caesar"],
+        last=RECORDED
+        + """\
+for n in range(60_000):
+    outputs.append({"output_type": "stream", "name": "stdout", "text": str(n)})""",
     ),
 ]
