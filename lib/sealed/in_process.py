@@ -6,6 +6,7 @@ The cells run in IPython, as in a kernel; the marks are nbgrader's own reading o
 
 import atexit
 import contextlib
+import logging
 import os
 import sys
 import warnings
@@ -187,7 +188,8 @@ def _kernel(folder: Path | None) -> Iterator[tuple[Cells, list]]:
     What a kernel has and this process perhaps has not: itself as `__main__`, the notebook's folder
     as working directory and first on the path, Python's own filters of warnings, figures inline.
     """
-    modules, path = dict(sys.modules), list(sys.path)
+    modules, path, handlers = dict(sys.modules), list(sys.path), logging.root.handlers
+    logging.root.handlers = []  # a kernel's log goes to stderr
     with contextlib.ExitStack() as stack:
         if folder is not None:
             stack.enter_context(contextlib.chdir(folder))
@@ -196,12 +198,14 @@ def _kernel(folder: Path | None) -> Iterator[tuple[Cells, list]]:
         shown = stack.enter_context(warnings.catch_warnings(record=True))
         _default_filters()
         cells = Cells()
+        cells.shell.InteractiveTB.set_mode("Minimal")  # tracebacks would take most of the time
         try:
             yield cells, shown
         finally:
             Shell.clear_instance()
             atexit.unregister(cells.shell.atexit_operations)  # it would keep the namespace, too
             sys.path[:] = path
+            logging.root.handlers = handlers
             sys.modules["__main__"] = modules["__main__"]
             if folder is not None:
                 for name, module in list(sys.modules.items()):

@@ -26,6 +26,11 @@ SEALED = (
     "its argument changed in place",
 )
 
+# what is the same wherever it runs
+PLAIN = tuple(
+    what for what in (*spoiling.JUNK, *spoiling.MISSES, *spoiling.CALLS[:1]) if what not in SEALED
+)
+
 
 class Target(NamedTuple):
     """Something that a student is to define and a test uses.
