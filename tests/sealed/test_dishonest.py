@@ -4,48 +4,23 @@ All of them are graded in one run of `sealed grade`, between the hand-ins of hon
 with surroundings of its own to aim at; then there is a test for each.
 """
 
-import contextlib
+import copy
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
-from nbformat import NotebookNode
 
 from tests.sealed import courses, tiny
 from tests.sealed.dishonest import CATEGORIES, CORPUS, HandIn
-from tests.sealed.dishonest.watch import (
-    Watch,
-    course_state,
-    differences,
-    hand_in_to,
-    watched,
-)
+from tests.sealed.dishonest.here import LIMITS, NEIGHBOURS, Graded, graded
+from tests.sealed.dishonest.watch import confessions, texts
 
 pytestmark = pytest.mark.slow
 
 STOCK = Path(__file__).parent / "dishonest" / "stock.json"
-NEIGHBOURS = ("aaron", "mia", "zoe")
-FULL = sum(tiny.POINTS.values())
-
-# what an honest hand-in to this assignment needs many times over
-LIMITS = {
-    "cell_seconds": 2.0,
-    "hand_in_seconds": 8.0,
-    "cpu_seconds": 8,
-    "memory_mb": 512,
-    "disk_mb": 16,
-    "files": 64,
-    "threads": 32,
-    "output_kb": 256,
-    "message_mb": 8,
-}
-CONFIG = courses.SEALED + f"\nc.SealedExecute.limits = {LIMITS}\n"
 
 # what may carry the inputs of hidden tests: their students must see the same whatever these are
 CARRYING = {
@@ -57,62 +32,6 @@ CARRYING = {
     "reading from frames",
     "ending the process",
 }
-
-
-@dataclass(frozen=True)
-class Graded:
-    """A course after `sealed grade`."""
-
-    course: courses.Course
-    watches: dict[str, Watch]
-    marks: dict[str, dict[str, courses.Mark]]
-    code: int
-    said: str
-    changes: list[str]
-
-    def record(self, student: str) -> dict:
-        """What is kept of a hand-in for the instructor."""
-        folder = self.course.root / "grading" / "sealed" / tiny.NAME / student
-        return json.loads((folder / f"{tiny.NAME}.json").read_text())
-
-    def notebook(self, student: str) -> NotebookNode:
-        return courses.autograded(self.course, student, tiny.NAME)
-
-
-@contextlib.contextmanager
-def graded(root: Path, hand_ins: list[HandIn], canaries: tiny.Canaries):
-    """A course in which all of these and the neighbours have been graded."""
-    course = courses.make(
-        root,
-        {tiny.NAME: tiny.source(canaries)},
-        config=CONFIG,
-        files={"book/caesar.md": tiny.CHAPTER},
-    )
-    honest = tiny.answered(courses.released(course, tiny.NAME), tiny.ANSWERS, "A distance.")
-    for neighbour in (*NEIGHBOURS, "neighbour"):
-        courses.hand_in(course, neighbour, honest, assignment=tiny.NAME)
-    with contextlib.ExitStack() as stack:
-        watches = {}
-        for hand_in in hand_ins:
-            watch = stack.enter_context(watched(course.root, hand_in.name))
-            hand_in_to(course, hand_in, watch)
-            watches[hand_in.name] = watch
-        before = course_state(course)
-        run = subprocess.run(
-            [sys.executable, "-m", "sealed.cli", "grade", tiny.NAME],
-            cwd=root,
-            capture_output=True,
-            text=True,
-            errors="replace",
-        )
-        yield Graded(
-            course,
-            watches,
-            courses.marks(course, tiny.NAME),
-            run.returncode,
-            run.stdout + run.stderr,
-            list(differences(before, course_state(course))),
-        )
 
 
 @pytest.fixture(scope="module")
@@ -145,9 +64,10 @@ def test_names_are_unique_and_say_what_is_tried():
     assert all(hand_in.tries.endswith(".") for hand_in in CORPUS)
 
 
-def test_the_stock_figures_are_of_this_corpus():
+def test_the_table_is_of_this_corpus():
     measured = json.loads(STOCK.read_text(encoding="utf-8"))
     assert [m["name"] for m in measured] == [hand_in.name for hand_in in CORPUS]
+    assert all(m["here"] <= m["deserved"] for m in measured)
 
 
 def test_neighbours_get_full_marks(run):

@@ -1,8 +1,9 @@
 """What the corpus gains under nbgrader as it comes: `python -m tests.sealed.dishonest.stock`.
 
-Each hand-in is graded in a throwaway copy of the course by `nbgrader autograde`, with a neighbour
-whose hand-in is right, and then everything that it started is killed. It writes `stock.json` and
-`stock.md` beside this file.
+Each hand-in is graded in a throwaway copy of the course by `nbgrader autograde`, where it may do
+harm together with a neighbour whose hand-in is right, and then everything that it started is
+killed. Then all are graded by `sealed grade`. It writes `stock.json` and `stock.md` beside this
+file; with `--here`, it renews only what `sealed grade` gives.
 
 This runs strangers' code without a sandbox. It refuses to do so as root: as root, name an ordinary
 user (`--user`) and a Python with nbgrader, NumPy and this course's library that this user may run
@@ -22,7 +23,7 @@ import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import nbformat
@@ -31,6 +32,7 @@ from tqdm import tqdm
 
 from tests.sealed import courses, tiny
 from tests.sealed.dishonest import CORPUS, HandIn
+from tests.sealed.dishonest.here import graded
 from tests.sealed.dishonest.watch import (
     NEIGHBOUR,
     Watch,
@@ -42,10 +44,11 @@ from tests.sealed.dishonest.watch import (
     watched,
 )
 
-HERE = Path(__file__).parent
+FIGURES = Path(__file__).with_name("stock.json")
 STUDENT = "mallory"  # graded before the neighbour
 TIMEOUT = 120.0  # seconds for one run of nbgrader
 SLOW = 25.0  # seconds from which on a run counts as held up
+MISSING = "no graded notebook"
 ENOUGH = 3  # as many files and confessions are named
 
 # where the neighbour's hand-in lies there too, and is graded after it
@@ -67,7 +70,7 @@ HARMS_OTHERS = {
 
 @dataclass(frozen=True)
 class Measured:
-    """What one hand-in got; `points` is None if it was not graded."""
+    """What one hand-in got under stock nbgrader, and `here`; None if it was not graded."""
 
     name: str
     category: str
@@ -76,6 +79,8 @@ class Measured:
     deserved: float
     seconds: float
     seen: list[str]
+    here: float | None = None
+    problem: str = ""
 
 
 # Runs nbgrader in forks of a process that has imported it, which is most of its work.
@@ -204,7 +209,7 @@ def harms_of(course: courses.Course, watch: Watch, before: dict[str, object]) ->
     seen = harms[:ENOUGH] + ([f"{len(harms) - ENOUGH} more"] if len(harms) > ENOUGH else [])
     path = course.root / "grading" / "autograded" / STUDENT / tiny.NAME / f"{tiny.NAME}.ipynb"
     if not path.is_file():
-        return [*seen, "no graded notebook"]
+        return [*seen, MISSING]
     notebook = nbformat.read(path, as_version=4)
     return [*seen, *leaks(notebook, watch), *confessions(notebook)[:ENOUGH]]
 
@@ -256,39 +261,57 @@ def table(measured: list[Measured]) -> str:
     total = sum(tiny.POINTS.values())
     gaining = [m for m in measured if m.points is not None and m.points > m.deserved]
     leaking = [m for m in measured if "hidden values in the outputs" in m.seen]
+    harming = [m for m in measured if set(m.seen) - {"hidden values in the outputs", MISSING}]
     rows = [
-        f"| {m.name} | {m.tries.replace('|', ' ')} | {'' if m.points is None else f'{m.points:g}'} "
-        f"| {m.deserved:g} | {'; '.join(m.seen).replace('|', ' ').replace('<', '&lt;')} |"
+        f"| {m.name} | {_cell(m.tries)} | {_points(m.deserved)} | {_points(m.points)} "
+        f"| {_cell('; '.join(m.seen))} | {_points(m.here)} | {_cell(m.problem)} |"
         for m in measured
     ]
     return "\n".join(
         [
             "# What dishonest and broken hand-ins get under nbgrader as it comes",
             "",
-            f"Measured by `python -m tests.sealed.dishonest.stock`: {len(measured)} hand-ins to an "
-            f"assignment of {total:g} points that a machine marks. {len(gaining)} gain points, "
-            f"{len(leaking)} bring hidden values into their outputs. An empty field of points: "
-            "the hand-in was not graded. The texts of the tests themselves, "
-            "which feedback and tracebacks show anyway, are not counted as leaks.",
+            f"{len(measured)} hand-ins to an assignment of {total:g} points that a machine marks, "
+            "measured by `python -m tests.sealed.dishonest.stock`. Under stock nbgrader "
+            f"{len(gaining)} gain points, {len(leaking)} bring hidden values into their outputs, "
+            f"and {len(harming)} do or show something else that nobody should. An empty field of "
+            "points: the hand-in was not graded. The texts of the tests themselves, which stock "
+            "feedback and tracebacks show anyway, are not counted as leaks.",
             "",
-            "| hand-in | what it tries | points | deserved | what was seen |",
-            "|---|---|---|---|---|",
+            "| hand-in | what it tries | deserves | stock | what was seen | here | reported |",
+            "|---|---|---|---|---|---|---|",
             *rows,
             "",
         ]
     )
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--python", default=sys.executable, help="Python that has nbgrader")
-    parser.add_argument("--user", help="run as this user")
-    parser.add_argument("--only", nargs="*", help="names of hand-ins; prints, and writes no file")
-    parser.add_argument("--workers", type=int, default=2)
-    arguments = parser.parse_args()
-    if os.getuid() == 0 and arguments.user in (None, "root"):
-        parser.error("hand-ins run without a sandbox here: not as root; name a user with --user")
-    chosen = [h for h in CORPUS if arguments.only is None or h.name in arguments.only]
+def _points(points: float | None) -> str:
+    return "" if points is None else f"{points:g}"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", " ").replace("<", "&lt;")
+
+
+def with_here(measured: list[Measured]) -> list[Measured]:
+    """Add what `sealed grade` gives."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        graded(Path(folder) / "course", CORPUS, tiny.CANARIES) as run,
+    ):
+        return [
+            replace(
+                m,
+                here=sum(mark.score for mark in run.marks[m.name].values()),
+                problem=(run.record(m.name)["problem"] or "").replace(folder, ""),
+            )
+            for m in measured
+        ]
+
+
+def under_stock(chosen: list[HandIn], arguments: argparse.Namespace) -> list[Measured]:
+    """Grade these as nbgrader does by itself."""
     mine = threading.local()
 
     def one(hand_in: HandIn) -> Measured:
@@ -298,12 +321,32 @@ def main():
 
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(arguments.workers) as pool:
         template = template_course(Path(folder) / "course")
-        measured = list(tqdm(pool.map(one, chosen), total=len(chosen), unit="hand-ins"))
-    if arguments.only is not None:
-        print(json.dumps([asdict(m) for m in measured], indent=1))
-        return
-    (HERE / "stock.json").write_text(json.dumps([asdict(m) for m in measured], indent=1) + "\n")
-    (HERE / "stock.md").write_text(table(measured))
+        return list(tqdm(pool.map(one, chosen), total=len(chosen), unit="hand-ins"))
+
+
+def main():
+    """Measure, and write the figures and the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--python", default=sys.executable, help="Python that has nbgrader")
+    parser.add_argument("--user", help="run as this user")
+    parser.add_argument("--only", nargs="*", metavar="NAME", help="measure these, keep the others")
+    parser.add_argument("--here", action="store_true", help="measure `sealed grade` alone")
+    parser.add_argument("--workers", type=int, default=2)
+    arguments = parser.parse_args()
+    if os.getuid() == 0 and arguments.user in (None, "root") and not arguments.here:
+        parser.error("hand-ins run without a sandbox here: not as root; name a user with --user")
+    if arguments.here or arguments.only:
+        known = [Measured(**m) for m in json.loads(FIGURES.read_text(encoding="utf-8"))]
+    else:
+        known = []
+    if not arguments.here:
+        chosen = [h for h in CORPUS if not arguments.only or h.name in arguments.only]
+        known += under_stock(chosen, arguments)
+    by_name = {m.name: m for m in known}
+    measured = with_here([by_name[hand_in.name] for hand_in in CORPUS if hand_in.name in by_name])
+    content = json.dumps([asdict(m) for m in measured], indent=1, ensure_ascii=False)
+    FIGURES.write_text(content + "\n", encoding="utf-8")
+    FIGURES.with_suffix(".md").write_text(table(measured), encoding="utf-8")
 
 
 if __name__ == "__main__":
