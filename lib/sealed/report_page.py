@@ -60,12 +60,14 @@ class Alike(NamedTuple):
 
 def figure(report: "Report") -> str:
     """Return the distribution of marks and how each task went, as SVG in the page's colours."""
-    height = 0.42 * len(report.tasks) + 1.2
+    height = 0.42 * len(report.tasks) + 1.0
     with mpl.rc_context(STYLE):
-        drawn = Figure(figsize=(5.5, 2.4 + height), layout="constrained")
+        drawn = Figure(figsize=(5.5, 3.0 + height), layout="constrained")
         upper, lower = drawn.subplots(2, 1, height_ratios=[2.4, height])
         _distribution(upper, report)
         _tasks(lower, report)
+        if lower.patches:
+            drawn.legend(loc="outside lower left", ncols=2, frameon=False)
         buffer = io.StringIO()
         drawn.savefig(buffer, format="svg", metadata={"Date": None})
     svg = buffer.getvalue()
@@ -98,8 +100,6 @@ def _tasks(axes: Any, report: "Report") -> None:
     axes.set(xlabel="hand-ins")
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set_title("points by task", loc="left")
-    if left.any():
-        axes.legend(loc="upper left", bbox_to_anchor=(0, -0.28), ncols=2, frameon=False)
 
 
 def _short(name: str) -> str:

@@ -16,7 +16,14 @@ from tests.browser import needs_chromium, open_page, violations
 from tests.sealed import courses, tiny
 
 SCRIPT = "<script>document.title = 'owned'</script><img src=x onerror=alert(1)>"
-CODE = "def f(x):\n    # mine\n    total = 0\n    for i in x:\n        total += i ** 2 - 3 * i\n    return total\n"
+CODE = """\
+def f(x):
+    # mine
+    total = 0
+    for i in x:
+        total += i ** 2 - 3 * i
+    return total
+"""
 NAMES = ["Ada Lovelace", "George Boole", "Zoë Müller-Lüdenscheidt", SCRIPT, "\u202eEve", "A" * 90]
 
 
