@@ -192,6 +192,8 @@ def _free(statements: Iterable[ast.AST], bound: set[str]) -> set[str]:
         elif isinstance(node, ast.For | ast.AsyncFor):
             free |= _free([node.iter, node.target, *node.body, *node.orelse], bound)
         else:
+            if isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name:
+                bound.add(node.name)
             free |= _free(ast.iter_child_nodes(node), bound)
             bound.update(_bound_by(node))
     return free

@@ -55,7 +55,7 @@ class Process:
             (self.status, self.cpu_seconds), self._stop = self._stop(), None
 
 
-GRACE = 2.0  # seconds that a process has to notice its own alarm before it is stopped
+GRACE = 5.0  # seconds that a process has to notice its own alarm before it is stopped
 
 
 class Nursery:
@@ -183,6 +183,7 @@ def command(view: views.View) -> list[str]:
         options += ["--ro-bind", outside, inside]
     for path in view.hidden:
         options += ["--perms", "0555", "--tmpfs", path, "--remount-ro", path]
+    folder("/etc")
     options += ["--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache"]
     options += ["--proc", "/proc", "--dev", "/dev"]
     scratch = isolation.SCRATCH

@@ -48,8 +48,15 @@ def _beside(tree: ast.Module, frame: traceback.FrameSummary) -> str:
 
 
 def _covers(node: ast.Assert | ast.Raise | ast.Call, frame: traceback.FrameSummary) -> bool:
-    first = frame.lineno or 0
-    return node.lineno <= first and (frame.end_lineno or first) <= _end(node)
+    first, last = frame.lineno or 0, frame.end_lineno or frame.lineno or 0
+    if isinstance(node, ast.Call) and frame.colno is not None and frame.end_colno is not None:
+        start, end = (first, frame.colno), (last, frame.end_colno)
+        return (node.lineno, node.col_offset) <= start and end <= (_end(node), _end_column(node))
+    return node.lineno <= first and last <= _end(node)
+
+
+def _end_column(node: ast.expr) -> int:
+    return node.end_col_offset or node.col_offset
 
 
 def _end(node: ast.stmt | ast.expr) -> int:
