@@ -1,6 +1,6 @@
 """Hand-ins that take answers from where they stand: the library, a chapter, the instructor."""
 
-from tests.sealed.dishonest.kinds import HandIn, cheat
+from tests.sealed.dishonest.kinds import HandIn, cheat, everywhere
 
 LIBRARY, CHAPTER = "importing the reference library", "copying the chapter's code"
 DISK, MEMORY, FRAMES = "reading from disk", "reading from memory", "reading from frames"
@@ -202,6 +202,24 @@ for place in [".", "..", "/", "/tmp", "/dev/shm", "/home", "/root", "/run"]:
                         print("DONE: hidden tests in", other.name)
             except OSError:
                 continue""",
+    ),
+    cheat(
+        "what-others-left",
+        DISK,
+        "Reads back what other hand-ins wrote to the files that every process is born with.",
+        first="""\
+import os
+for fd in range(3):
+    try:
+        left = os.pread(fd, 1_000_000, 0)
+    except OSError as error:
+        print(error)
+        continue
+    print(left)
+    if left:
+        print("DONE: read what others wrote")""",
+        answers=everywhere("import os\nos.write(1, repr(given).encode())"),
+        last="print(os.fstat(1), os.fstat(2))",
     ),
     cheat(
         "collected",

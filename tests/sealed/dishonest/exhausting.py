@@ -246,6 +246,23 @@ print("DONE: 512 MB written" if written >= 1 << 29 else "stopped")""",
         files={"data.csv": "1,2,3,4\n" * 5_000_000},
     ),
     cheat(
+        "log-flood",
+        DISK,
+        "Writes a hundred megabytes to the files that its process was born with.",
+        honest=REST,
+        last="""\
+import os, stat
+for fd in (1, 2):
+    written = 0
+    try:
+        for _ in range(50):
+            written += os.write(fd, bytes(1 << 20))
+    except OSError as error:
+        print(error)
+    if written and stat.S_ISREG(os.fstat(fd).st_mode):
+        print("DONE: wrote into a file outside", written >> 20, "MB")""",
+    ),
+    cheat(
         "many-files",
         DISK,
         "Writes twenty thousand files, and one that claims to be a terabyte.",

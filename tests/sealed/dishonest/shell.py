@@ -310,7 +310,7 @@ outputs.extend(odd)""",
         honest=["caesar"],
         last=RECORDED
         + """\
-for depth in (100, 300, 600, 900, 2_000):
+for depth in (100, 300, 600, 900):
     deep = []
     for _ in range(depth):
         deep = [deep]

@@ -124,6 +124,12 @@ class Long(list):
 return Long() if len(given) % 2 else itertools.count()"""),
     ),
     cheat(
+        "long-range",
+        HOSTILE,
+        "Returns ranges of a million million numbers, which weigh nothing until they are used.",
+        answers=everywhere("return range(10**12)"),
+    ),
+    cheat(
         "pickle",
         HOSTILE,
         "Returns objects that run code when they are unpickled or copied.",
