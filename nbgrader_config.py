@@ -46,6 +46,9 @@ c.Autograde.autograde_preprocessors = [
 # a test cell that a student deleted is put back, and so it is run
 c.OverwriteCells.add_missing_cells = True
 
+# of what `sealed check` looks at, students get the modules that they may import
+c.GenerateAssignment.preprocessors.append("sealed.handing_out.StudentMetadata")
+
 # hand-ins from Moodle and Canvas: `nbgrader zip_collect ASSIGNMENT`, see book/teaching.md
 c.ZipCollectApp.downloaded_directory = "grading/downloaded"
 c.ZipCollectApp.extractor_plugin = "sealed.collect.LmsExtractor"

@@ -77,11 +77,6 @@ def run(notebook: NotebookNode, *, folder: Path | None = None, cell_seconds: flo
     -------
     Run
         The outcomes and the names that were bound in the end.
-
-    Raises
-    ------
-    ValueError
-        If a test cell gives itself more points than it has.
     """
     tests = {}
     with _kernel(folder) as (cells, shown):
@@ -169,7 +164,10 @@ def _outcome(cell: NotebookNode, outputs: list[dict], shown: list) -> Outcome:
         metadata=cell.metadata,
         outputs=[nbformat.v4.new_output(**output) for output in outputs],
     )
-    points, max_points = utils.determine_grade(ran)
+    try:
+        points, max_points = utils.determine_grade(ran)
+    except ValueError as error:  # more points than there are
+        return Outcome(0.0, float(cell.metadata.nbgrader.points), str(error))
     problems = [
         f"{output['ename']}: {output['evalue']}"
         if output["output_type"] == "error"
@@ -189,9 +187,11 @@ def _kernel(folder: Path | None) -> Iterator[tuple[Cells, list]]:
     as working directory and first on the path, Python's own filters of warnings, figures inline.
     """
     modules, path, handlers = dict(sys.modules), list(sys.path), logging.root.handlers
-    logging.root.handlers = []  # a kernel's log goes to stderr
     with contextlib.ExitStack() as stack:
+        stack.callback(setattr, logging.root, "handlers", handlers)
+        logging.root.handlers = []  # so that a log goes to stderr, as in a kernel
         if folder is not None:
+            folder = folder.resolve()
             stack.enter_context(contextlib.chdir(folder))
             sys.path.insert(0, str(folder))
         stack.enter_context(_inline_figures())
@@ -205,7 +205,6 @@ def _kernel(folder: Path | None) -> Iterator[tuple[Cells, list]]:
             Shell.clear_instance()
             atexit.unregister(cells.shell.atexit_operations)  # it would keep the namespace, too
             sys.path[:] = path
-            logging.root.handlers = handlers
             sys.modules["__main__"] = modules["__main__"]
             if folder is not None:
                 for name, module in list(sys.modules.items()):

@@ -9,7 +9,7 @@ import importlib.util
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from nbformat import NotebookNode
@@ -284,21 +284,36 @@ def _imports(cells: list[Cell], source: NotebookNode) -> Iterator[Breach]:
     """Find imports that a student could not write, in what the student's process runs."""
     modules = source.metadata.get("sealed", {}).get("modules", views.DEFAULT_MODULES)
     for cell in cells:
-        if cell.is_test:
+        if not cell.is_test:
+            for line, name in forbidden_imports(cell.source, modules):
+                what = f"imports {name}, which the notebook's metadata does not allow"
+                yield Breach(cell.id, line, what)
+
+
+def forbidden_imports(source: str, modules: Collection[str]) -> Iterator[tuple[int, str]]:
+    """Yield line and name of each import in a cell that a student may not write.
+
+    Parameters
+    ----------
+    source
+        A cell.
+    modules
+        What may be imported, beside the standard library.
+    """
+    for node in ast.walk(parse(source)):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names = [node.module]
+            if any(m.startswith(f"{node.module}.") for m in modules):  # `from latent import data`
+                names = [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
             continue
-        for node in ast.walk(cell.tree):
-            if isinstance(node, ast.Import):
-                names = [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                names = [node.module]
-            else:
-                continue
-            for name in names:
-                top = name.split(".")[0]
-                allowed = any(name == m or name.startswith(f"{m}.") for m in modules)
-                if not (allowed or top in sys.stdlib_module_names or top == "IPython"):
-                    what = f"imports {name}, which the notebook's metadata does not allow"
-                    yield Breach(cell.id, node.lineno, what)
+        for name in names:
+            top = name.split(".")[0]
+            allowed = any(name == m or name.startswith(f"{m}.") for m in modules)
+            if not (allowed or top in sys.stdlib_module_names or top == "IPython"):
+                yield node.lineno, name
 
 
 def _words(cell: Cell, cells: list[Cell]) -> Iterator[Breach]:

@@ -25,6 +25,8 @@ TICKED = {
     "em-exponential-family",
 }
 
+MODULES = ["numpy", "scipy", "matplotlib", "latent.data"]  # what students may import
+
 
 def code_cells(notebook):
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
@@ -115,6 +117,11 @@ def test_metadata_is_minimal_and_ids_speak(path):
     assert notebook.metadata == {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
+        "sealed": {
+            "modules": MODULES,
+            "references": ["latent"],
+            "chapters": [f"book/{path.stem}"],
+        },
     }
     for cell in notebook.cells:
         assert set(cell.metadata) <= {"nbgrader"}
@@ -157,6 +164,12 @@ def test_release_holds_no_answer_no_hidden_test_and_no_output():
             assert cell.source.endswith("# YOUR CODE HERE\n    raise NotImplementedError()")
     (manual,) = [cell for cell in release().cells if role(cell) == "manual"]
     assert manual.source == "YOUR ANSWER HERE"
+
+
+@pytest.mark.parametrize("path", solutions(), ids=lambda path: path.stem)
+def test_students_get_the_rules_and_not_what_the_check_looks_at(path):
+    released = nbformat.read(ROOT / "exercises" / path.stem / path.name, as_version=4)
+    assert released.metadata.sealed == {"modules": MODULES}
 
 
 def test_students_can_edit_their_answers_and_not_the_tests():

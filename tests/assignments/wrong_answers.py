@@ -1,7 +1,7 @@
 """Wrong answers that a student may hand in: each must cost its own task, and no other.
 
-`WRONG[task][what is wrong]` is the source of an answer cell. `spoilt` makes more of them from a
-right answer, by spoiling what it returns.
+`WRONG[task][what is wrong]` is the source of an answer cell. These are thought of by people;
+`sealed check` makes others from the right answers, by spoiling what they return.
 """
 
 WRONG: dict[str, dict[str, str]] = {}
@@ -503,67 +503,3 @@ def censored_step(x, censored, mean, variance):
     return fitted.means[0, 0], fitted.covariances[0, 0, 0]
 """,
 }
-
-# --- Any task ----------------------------------------------------------------------------------
-_SPOILS = {
-    "None": "{f} = lambda *arguments: None",
-    "an empty array": "{f} = lambda *arguments: np.array([])",
-    "empty arrays": "{f} = spoil(lambda r: np.array([]))",
-    "empty lists": "{f} = spoil(lambda r: [])",
-    "NaN": "{f} = spoil(lambda r: r * np.nan)",
-    "infinity": "{f} = spoil(lambda r: r + np.inf)",
-    "zeros": "{f} = spoil(lambda r: np.zeros_like(r))",
-    "ones": "{f} = spoil(lambda r: np.ones_like(r))",
-    "a little off": "{f} = spoil(lambda r: r * 1.0001 + 0.0001)",
-    "the other sign": "{f} = spoil(lambda r: -r)",
-    "one axis more": "{f} = spoil(lambda r: np.asarray(r)[None])",
-    "whole numbers": "{f} = spoil(lambda r: np.rint(r).astype(int))",
-    "complex numbers": "{f} = spoil(lambda r: r + 0j)",
-    "objects": "{f} = spoil(lambda r: np.asarray(r, dtype=object))",
-    "text": "{f} = spoil(lambda r: np.asarray(r).astype(str))",
-    "only the first result": "{f} = lambda *arguments: right(*arguments)[0]",
-    "one result too many": "{f} = lambda *arguments: (*right(*arguments), 0.0)",
-    "results in reverse": "{f} = lambda *arguments: right(*arguments)[::-1]",
-    "right in the visible tests only": """
-calls = 0
-
-
-def {f}(*arguments):
-    global calls
-    calls += 1
-    return right(*arguments) if calls <= {visible} else tuple(0 * r for r in right(*arguments))
-""",
-}
-_SPOIL_ONE = {
-    "NaN": "r * np.nan",
-    "its last entry NaN": "np.append(np.ravel(r)[:-1], np.nan).reshape(np.shape(r))",
-    "a little off": "r * 1.0001 + 0.0001",
-    "missing": "None",
-}
-_PREAMBLE = """
-right = {f}
-
-
-def spoil(change):
-    return lambda *arguments: tuple(change(r) for r in right(*arguments))
-
-
-"""
-
-
-def spoilt(answer: str, function: str, n_results: int, visible: int) -> dict[str, str]:
-    """Wrong answers made from a right one, which the visible tests call `visible` times."""
-    preamble = answer + _PREAMBLE.format(f=function)
-    made = {"no Python": "what is this", "nothing defined": "pass"}
-    for what, code in _SPOILS.items():
-        made[what] = preamble + code.format(f=function, visible=visible)
-    for i in range(n_results):
-        for what, value in _SPOIL_ONE.items():
-            made[f"result {i} {what}"] = preamble + (
-                f"def {function}(*arguments):\n"
-                f"    results = list(right(*arguments))\n"
-                f"    r = results[{i}]\n"
-                f"    results[{i}] = {value}\n"
-                f"    return tuple(results)\n"
-            )
-    return made
