@@ -22,6 +22,10 @@ nbconvert's own `SanitizeHTML` and `sanitize_html` do not serve: they clean the 
 Markdown cell, where `<` and `&` belong to code and formulas (`$a<b$` reads `a&lt;b`), and they show
 headings, paragraphs and pictures as tags. We clean what Markdown became, with nh3.
 
+What stays: a link to another machine may lead to a server of Jupyter that has a name, and formgrader
+there does what an address says (`formgrader/?path=...` loads the settings of any folder). Whoever
+grades opens no link of a hand-in. Files beside a notebook are as the student made them.
+
 In `nbgrader_config.py`:
 
     c.Autograde.autograde_preprocessors.append(sealed.clean.CleanNotebook)
@@ -113,6 +117,9 @@ _PICTURE = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 
+# beyond these, nbconvert's parser takes minutes, and it is no answer: pictures do not count
+_LONGEST, _MOST_ENVIRONMENTS = 200_000, 500
+_DATA = re.compile(r"data:image/[\w+.-]+;base64,[\w+/=]*")
 # what latex2mathml does not know
 _LAYOUT = re.compile(r"\\(?:label\{[^}]*\}|(?:nonumber|notag|nolimits)(?![a-zA-Z]))")
 _ARG = re.compile(r"\\arg(?![a-zA-Z])")
@@ -284,6 +291,8 @@ def _one_line(text: str) -> str:
 
 def _markdown(source: str, attachments: Mapping[str, Any] | None = None) -> tuple[str, bool]:
     """Return Markdown as clean HTML, and whether without cleaning it could do harm."""
+    if len(_DATA.sub("", source)) > _LONGEST or source.count(r"\begin") > _MOST_ENVIRONMENTS:
+        return f"<pre>{html.escape(source)}</pre>", True
     renderer = _Renderer(
         escape=False, exclude_anchor_links=True, attachments=_pictures(attachments)
     )

@@ -154,6 +154,14 @@ def cells() -> dict[str, NotebookNode]:
     return made
 
 
+def displaying() -> list[NotebookNode]:
+    """Return cells of code that make the outputs when they are run."""
+    shown = [(_filled(data, name), {}) for name, data in OUTPUTS.items()]
+    shown += [({"image/png": PIXEL}, _filled(m, name)) for name, m in METADATA.items()]
+    shown.append(({"text/html": f"<script>{script('isolated')}</script>"}, {"isolated": True}))
+    return [new_code_cell(f"display({d!r}, raw=True, metadata={m!r})") for d, m in shown]
+
+
 def notebook(*chosen: NotebookNode) -> NotebookNode:
     """Return a notebook of these cells, whose own metadata is no better."""
     title = f'"></title><img src=x onerror="{script("title")}">'

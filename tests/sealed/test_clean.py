@@ -184,6 +184,16 @@ def test_markdown_that_breaks_the_parser_is_shown_as_text(monkeypatch):
     assert shown("a <b>") == "<pre>a &lt;b&gt;</pre>"
 
 
+@pytest.mark.parametrize("source", ["\\begin{a} x " * 501, "word " * 40_001])
+def test_what_would_take_the_parser_minutes_is_shown_as_text(source):
+    assert shown(source) == f"<pre>{source}</pre>"
+
+
+def test_a_large_picture_in_the_text_is_still_one():
+    picture = f"data:image/png;base64,{'A' * 400_000}"
+    assert shown(f"![plot]({picture})") == f'<p><img src="{picture}" alt="plot"></p>'
+
+
 def test_a_data_frame_keeps_its_table_and_loses_its_style_sheet():
     html = (
         "<div>\n<style scoped>.dataframe tbody tr th { }</style>\n"
