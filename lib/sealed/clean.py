@@ -22,9 +22,9 @@ nbconvert's own `SanitizeHTML` and `sanitize_html` do not serve: they clean the 
 Markdown cell, where `<` and `&` belong to code and formulas (`$a<b$` reads `a&lt;b`), and they show
 headings, paragraphs and pictures as tags. We clean what Markdown became, with nh3.
 
-What stays: a link to another machine may lead to a server of Jupyter that has a name, and formgrader
-there does what an address says (`formgrader/?path=...` loads the settings of any folder). Whoever
-grades opens no link of a hand-in. Files beside a notebook are as the student made them.
+What stays: a link to another machine may lead to a server of Jupyter that has a name, where
+formgrader does what an address says (`formgrader/?path=...` loads the settings of any folder).
+Whoever grades opens no link of a hand-in. Files beside a notebook are as the student made them.
 
 In `nbgrader_config.py`:
 
