@@ -185,7 +185,7 @@ def command(view: views.View) -> list[str]:
         options += ["--perms", "0555", "--tmpfs", path, "--remount-ro", path]
     folder("/etc")
     options += ["--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache"]
-    options += ["--proc", "/proc", "--dev", "/dev"]
+    options += ["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"]
     scratch = isolation.SCRATCH
     options += ["--perms", "1777", "--size", str(64 << 20), "--tmpfs", scratch]
     options += ["--perms", "0755", "--dir", f"{scratch}/matplotlib"]

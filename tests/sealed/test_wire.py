@@ -13,6 +13,11 @@ from hypothesis.extra import numpy as hnp
 
 from sealed.inside import wire
 
+FORGED = wire.encode(
+    np.random.MT19937(1).state | {"state": np.random.MT19937(1).state["state"] | {"pos": 10**6}},
+    lambda value: None,
+)
+
 
 def no_reference(value):
     raise AssertionError(f"{value!r} is no plain data")
@@ -140,6 +145,7 @@ def test_a_generator_crosses_with_its_state():
         {"set": [{"list": []}]},
         {"generator": {"dict": [["bit_generator", "os"]]}},
         {"generator": 3},
+        {"generator": FORGED},
         {"complex": [1]},
         {"range": [1, 2, 0]},
         {"bytes": 3},

@@ -147,6 +147,7 @@ class Cells:
         config = Config()
         config.HistoryManager.enabled = False
         config.InteractiveShell.colors = "NoColor"
+        config.InteractiveShell.xmode = "Plain"  # as Python itself: short, and quick to make
         self.shell = Shell.instance(config=config)
         self.names = self.shell.user_ns
         self.keep(0)

@@ -49,6 +49,8 @@ NEWER = {  # the same numbers on every machine
     "open_tree": 428, "move_mount": 429, "fsopen": 430, "fsconfig": 431, "fsmount": 432,
     "fspick": 433, "pidfd_getfd": 438, "mount_setattr": 442,
 }  # fmt: skip
+SOCKET = {"x86_64": 41, "aarch64": 198}
+FAMILIES = (1, 2, 10)  # Unix and Internet; others may reach past the network namespace
 AUDIT = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 CLONE = {"x86_64": 56, "aarch64": 220}
 CLONE3, CLONE_THREAD = 435, 0x10000
@@ -122,13 +124,13 @@ def filter_calls() -> None:
     """Forbid the system calls above, and every new process; threads are allowed."""
     machine = platform.machine()
     forbidden = [*FORBIDDEN[machine].values(), *NEWER.values()]
-    program = _program(AUDIT[machine], CLONE[machine], forbidden)
+    program = _program(AUDIT[machine], CLONE[machine], SOCKET[machine], forbidden)
     code = ctypes.create_string_buffer(b"".join(program), 8 * len(program))
     filters = struct.pack("HxxxxxxQ", len(program), ctypes.addressof(code))
     _check(_libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, filters, 0, 0), "seccomp")
 
 
-def _program(audit: int, clone: int, forbidden: list[int]) -> list[bytes]:
+def _program(audit: int, clone: int, socket: int, forbidden: list[int]) -> list[bytes]:
     """Return the filter in BPF: for each instruction code, two jumps and a value."""
     load, equal, greater, bits, answer = 0x20, 0x15, 0x35, 0x45, 0x06
     allow, kill = 0x7FFF0000, 0x80000000
@@ -145,6 +147,9 @@ def _program(audit: int, clone: int, forbidden: list[int]) -> list[bytes]:
         do(equal, CLONE3, 0, 1), refuse(ENOSYS),  # libraries then take clone, which can be read
         do(equal, clone, 0, 4), do(load, 16), do(bits, CLONE_THREAD, 1), refuse(EPERM),
         do(answer, allow),
+        do(equal, socket, 0, len(FAMILIES) + 3), do(load, 16),
+        *(do(equal, family, len(FAMILIES) - i) for i, family in enumerate(FAMILIES)),
+        refuse(EPERM), do(answer, allow),
     ]  # fmt: skip
     for number in forbidden:
         program += [do(equal, number, 0, 1), refuse(EPERM)]

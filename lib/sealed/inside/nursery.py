@@ -124,8 +124,11 @@ def _child(descriptor: int, cells, orders: dict, settings: dict) -> None:
         isolation.limit(**{k: limits[k] for k in LIMITED})
         isolation.filter_calls()
         _reseed()
+        nowhere = os.open("/dev/null", os.O_RDWR)
         channel_socket = socket.socket(fileno=os.dup(0))
-        os.dup2(os.open("/dev/null", os.O_RDWR), 0)
+        # nothing is left that another process has or will have: what is written there stays
+        for standard in (0, 1, 2):
+            os.dup2(nowhere, standard)
         process.serve(orders["role"], channel_socket, cells, settings, limits)
         status = 0
     except BaseException as error:

@@ -216,6 +216,13 @@ def bit_generator(state: Any) -> np.random.BitGenerator:
         raise WireError(f"an unknown generator {str(name)[:40]!r}")
     bits = getattr(np.random, name)()
     bits.state = state
+    # NumPy believes these, and would read past the end of its buffer
+    position, most = {
+        "MT19937": (bits.state["state"].get("pos", 0), 624),
+        "Philox": (bits.state.get("buffer_pos", 0), 4),
+    }.get(name, (0, 0))
+    if not 0 <= position <= most:
+        raise WireError(f"a generator at position {position}")
     return bits
 
 

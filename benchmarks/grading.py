@@ -1,0 +1,160 @@
+"""Hand-ins a minute, sealed and by stock nbgrader: `python -m benchmarks.grading`.
+
+A hundred hand-ins of lecture 1's assignment are graded on two cores by `nbgrader autograde` as it
+comes, which takes them one after the other, and by `sealed grade`, each in a throwaway course. Half
+of them are the solution, the others lack some answers, so that errors have their share.
+The growth is that of `sealed grade` from 10 hand-ins to 1000, on a small assignment and on two
+cores. What the sandbox costs is the CPU time of a hand-in without a cell, sealed: forking,
+parting, renouncing, and the end of two students and two examiners.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from nbformat import NotebookNode
+from nbformat.v4 import new_notebook
+
+from benchmarks.report import about
+from sealed import grading
+from sealed.limits import Limits
+from tests.assignments.notebooks import NAME, answers, hand_in, release, source
+from tests.sealed import courses, tiny
+
+RESULTS = Path(__file__).parent / "results"
+HAND_INS = 100
+GROWTH = (10, 100, 1000)
+WORKERS = 2
+EMPTY_RUNS = 20
+
+
+def a_hundred() -> Mapping[str, NotebookNode]:
+    """Return hand-ins by student: every other one lacks one to six answers."""
+    right, stubs = answers(source()), answers(release())
+    tasks = list(right)
+    made = {}
+    for i in range(HAND_INS):
+        missing = tasks[: i % (len(tasks) + 1)] if i % 2 else []
+        made[f"student{i:03d}"] = hand_in(
+            {t: stubs[t] if t in missing else right[t] for t in tasks}
+        )
+    return made
+
+
+def course_of(
+    folder: Path, name: str, notebook: NotebookNode, config: str, hand_ins: Mapping
+) -> courses.Course:
+    """Make a course in which these have been handed in."""
+    course = courses.make(folder, {name: notebook}, config=config)
+    for student, handed_in in hand_ins.items():
+        courses.hand_in(course, student, handed_in, assignment=name)
+    return course
+
+
+def stock(course: courses.Course, name: str) -> None:
+    """Grade by `nbgrader autograde`, in one process."""
+    courses.nbgrader(course, "autograde", name)
+
+
+def sealed(course: courses.Course, name: str) -> None:
+    """Grade by `sealed grade`."""
+    command = [sys.executable, "-m", "sealed.cli", "grade", name, "--workers", str(WORKERS)]
+    subprocess.run(command, cwd=course.root, check=True, stdout=subprocess.DEVNULL)
+
+
+def seconds(
+    grade: Callable[[courses.Course, str], None], course: courses.Course, name: str
+) -> float:
+    """Return how long it takes to grade the course's hand-ins."""
+    started = time.perf_counter()
+    grade(course, name)
+    return time.perf_counter() - started
+
+
+def compared() -> dict[str, float]:
+    """Return the seconds of both for the same hand-ins; their marks must agree."""
+    hand_ins = a_hundred()
+    found, marks = {}, {}
+    for who, config in ((stock, courses.STOCK), (sealed, courses.SEALED)):
+        with tempfile.TemporaryDirectory() as folder:
+            course = course_of(Path(folder), NAME, source(), config, hand_ins)
+            found[who.__name__] = seconds(who, course, NAME)
+            marks[who.__name__] = courses.marks(course, NAME)
+    if marks["stock"] != marks["sealed"]:
+        raise RuntimeError("stock and sealed marks differ: there is nothing to compare")
+    return found
+
+
+def growth() -> dict[int, float]:
+    """Return the seconds of `sealed grade` by the number of hand-ins."""
+    handed_in = tiny.answered(tiny.source(), tiny.ANSWERS)
+    found = {}
+    for n in GROWTH:
+        with tempfile.TemporaryDirectory() as folder:
+            students = {f"student{i:04d}": handed_in for i in range(n)}
+            course = course_of(Path(folder), tiny.NAME, tiny.source(), courses.SEALED, students)
+            found[n] = seconds(sealed, course, tiny.NAME)
+    return found
+
+
+def cpu_of_an_empty_hand_in() -> float:
+    """Return the CPU seconds that sealing takes, the median of some runs."""
+    notebook = new_notebook()
+    notebook.metadata.sealed = {"modules": ["numpy", "scipy", "matplotlib"]}
+    order = {
+        "source": notebook,
+        "hand_in": notebook,
+        "files": {},
+        "source_files": {},
+        "limits": asdict(Limits()),
+        "sealed": True,
+    }
+    job = json.dumps(order).encode()
+    results = [json.loads(grading.mark(job)) for _ in range(EMPTY_RUNS)]
+    grading.close()
+    return statistics.median(result["cpu_seconds"] for result in results)
+
+
+def table(pair: Mapping[str, float], grown: Mapping[int, float], cpu: float) -> str:
+    """Return the results in Markdown."""
+    per_minute = {who: 60 * HAND_INS / s for who, s in pair.items()}
+    ratio = pair["stock"] / pair["sealed"]
+    lines = [
+        f"## {HAND_INS} hand-ins of `{NAME}`, two cores",
+        "",
+        "| | seconds | hand-ins a minute | times stock |",
+        "|---|---|---|---|",
+        f"| `nbgrader autograde` | {pair['stock']:.0f} | {per_minute['stock']:.1f} | 1 |",
+        f"| `sealed grade` | {pair['sealed']:.0f} | {per_minute['sealed']:.1f} | {ratio:.1f} |",
+        "",
+        "Target: at least 4 times stock.",
+        "",
+        "## Growth, a small assignment, two cores",
+        "",
+        "| hand-ins | seconds | seconds each |",
+        "|---|---|---|",
+        *(f"| {n} | {s:.1f} | {s / n:.3f} |" for n, s in grown.items()),
+        "",
+        f"The sandbox costs {1000 * cpu:.0f} ms of CPU time a hand-in. Target: less than 100.",
+    ]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure, and write `results/grading.md`."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    text = table(compared(), growth(), cpu_of_an_empty_hand_in())
+    page = f"# Grading\n\n{about()}\n\n{text}\n"
+    (RESULTS / "grading.md").write_text(page, encoding="utf-8")
+    print(page)
+
+
+if __name__ == "__main__":
+    main()
