@@ -112,7 +112,12 @@ def unpack(archive: Path, folder: Path, budget: Budget) -> list[str]:
         reason = objection(member.name)
         if reason is None and member.kind != "file":
             reason = member.kind
-        if reason is None and (budget.files < 1 or budget.octets < member.octets):
+        if budget.files < 1:
+            left_out.append(
+                f"{archive.name}: left out {member.name!r} and the rest: too many files"
+            )
+            break
+        if reason is None and budget.octets < member.octets:
             reason = "more than may be unpacked"
         if reason is None:
             reason = _write(member, inside)
