@@ -1,15 +1,14 @@
 """The report of an assignment: what it says, that it is safe to open, and that all can read it."""
 
 import json
+import os
 import random
-import subprocess
-import sys
 from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
-from sealed import report_page
+from sealed import cli, report_page
 from sealed.likeness import Pair
 from sealed.report import HandIn, Message, Report, Task, write
 from tests.browser import needs_chromium, open_page, violations
@@ -186,7 +185,7 @@ def test_everybody_can_read_the_page(browser, folder, width, scheme):
 
 
 @pytest.mark.slow
-def test_a_graded_course_is_reported(tmp_path):
+def test_a_graded_course_is_reported(tmp_path, monkeypatch, capsys):
     course = courses.make(tmp_path, {"tiny": tiny.source()})
     released = courses.released(course, "tiny")
     copied = {task: code.replace("steps", "moves") for task, code in tiny.ANSWERS.items()}
@@ -200,17 +199,10 @@ def test_a_graded_course_is_reported(tmp_path):
     courses.nbgrader(course, "autograde", "tiny")
     courses.hand_in(course, "eve", b"no notebook", assignment="tiny")
 
-    def report(*arguments):
-        return subprocess.run(
-            [sys.executable, "-m", "sealed.cli", "report", *arguments],
-            cwd=course.root,
-            capture_output=True,
-            text=True,
-        )
-
-    run = report("tiny")
-    assert run.returncode == 0, run.stderr
-    assert "tiny: 5 hand-ins, 4 marked, 1 pairs alike" in run.stdout
+    monkeypatch.setenv("PATH", os.environ["PATH"])  # the course's settings change it
+    monkeypatch.chdir(course.root)
+    assert cli.main(["report", "tiny"]) == 0
+    assert "tiny: 5 hand-ins, 4 marked, 1 pairs alike" in capsys.readouterr().out
     data = json.loads((course.root / "grading" / "reports" / "tiny" / "report.json").read_bytes())
     assert {h["student"]: h["mark"] for h in data["hand_ins"]} == {
         "ada": 10,
@@ -226,7 +218,6 @@ def test_a_graded_course_is_reported(tmp_path):
     )
     assert "eve" in data["not_compared"]
     assert any(task["messages"] for task in data["tasks"])
-    wrong = report("tinny")
-    assert wrong.returncode == 2
-    assert "no assignment 'tinny'" in wrong.stderr
-    assert "did you mean tiny?" in wrong.stderr
+    assert cli.main(["report", "tinny"]) == 2
+    assert "no assignment 'tinny'" in (said := capsys.readouterr().err)
+    assert "did you mean tiny?" in said
