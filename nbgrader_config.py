@@ -60,3 +60,5 @@ c.HTMLExporter.preprocessors = ["sealed.clean.CleanNotebook"]
 c.HTMLExporter.filters = sealed.clean.FILTERS
 c.HTMLExporter.extra_template_basedirs = sealed.clean.TEMPLATES
 c.HTMLExporter.sanitize_html = True
+# formgrader runs the settings in any folder that its address names: none come with a hand-in
+c.CourseDirectory.ignore.append("nbgrader_config.*")

@@ -107,7 +107,8 @@ def graded(browser, tmp_path_factory) -> Iterator[Graded]:
     courses.nbgrader(course, "db", "assignment", "add", NAME, f"--duedate={DUE:%Y-%m-%d %H:%M} UTC")
     for student, notebook in hand_ins(courses.released(course, NAME)).items():
         when = DUE.replace(day=2 if student == "late" else 1, hour=10)
-        courses.hand_in(course, student, notebook, assignment=NAME, when=when)
+        files = {"nbgrader_config.py": "raise SystemExit", "more/nbgrader_config.json": "{}"}
+        courses.hand_in(course, student, notebook, assignment=NAME, when=when, files=files)
     courses.nbgrader(course, "autograde", NAME)
     first = courses.marks(course, NAME)
     home = tmp_path_factory.mktemp("home")
@@ -225,6 +226,11 @@ def test_formgraders_own_buttons_work_under_the_policy(graded, browser):
         page.locator("span.glyphicon.name-shown").click()
         assert page.locator("a.name-hidden").is_visible()
         assert said.complaints() == []
+
+
+def test_settings_for_nbgrader_do_not_come_with_a_hand_in(graded):
+    for folder in ("autograded", "feedback"):
+        assert list((graded.course.root / "grading" / folder / "eve").rglob("*config*")) == []
 
 
 def test_the_hand_in_itself_is_not_touched(graded):
