@@ -8,15 +8,14 @@ twice is given up.
 import contextlib
 import multiprocessing
 import os
-import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, CancelledError, Future, ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing.connection import wait
-from typing import cast
 
-from sealed import grading, sandbox
+from sealed import sandbox, worker
+
+MARK = "sealed.grading:mark"
 
 Compute = Callable[[bytes], bytes]
 
@@ -53,7 +52,7 @@ class Workers:
 
 
 @contextlib.contextmanager
-def local(n: int, mark: Compute = grading.mark) -> Iterator[Workers]:
+def local(n: int, mark: str = MARK) -> Iterator[Workers]:
     """Run hand-ins in `n` processes of this machine, started ahead."""
     pool = _Pool(n, mark)
     try:
@@ -63,15 +62,15 @@ def local(n: int, mark: Compute = grading.mark) -> Iterator[Workers]:
 
 
 @contextlib.contextmanager
-def cluster(scheduler: str, mark: Compute = grading.mark) -> Iterator[Workers]:
+def cluster(scheduler: str, mark: str = MARK) -> Iterator[Workers]:
     """Run hand-ins on a Dask cluster, one at a time in each of its worker processes.
 
     Parameters
     ----------
     scheduler : str
         Its address, such as "tcp://192.0.2.1:8786".
-    mark : callable
-        What runs a job; the workers must be able to import it.
+    mark : str
+        Module and name of what runs a job; the workers must be able to import it.
 
     Raises
     ------
@@ -96,7 +95,7 @@ def cluster(scheduler: str, mark: Compute = grading.mark) -> Iterator[Workers]:
 
         def compute(job: bytes) -> bytes:
             try:
-                return executor.submit(_one_at_a_time, mark, job).result()
+                return executor.submit(worker.run, mark, job).result()
             except KilledWorker:
                 raise Lost("it ended each worker process that ran it") from None
             except CancelledError:
@@ -104,30 +103,28 @@ def cluster(scheduler: str, mark: Compute = grading.mark) -> Iterator[Workers]:
             except Exception as error:
                 raise _lost(error) from error
 
-        probes = cast(dict[str, sandbox.Probe], client.run(sandbox.probe))
+        # not client.run: the worker would answer nobody meanwhile
+        probing = {
+            address: client.submit(worker.probe, workers=[address], pure=False)
+            for address in client.scheduler_info(n_workers=-1)["workers"]
+        }
+        probes = {address: future.result() for address, future in probing.items()}
         yield Workers(
             compute, max(2 * len(probes), 32), probes, lambda: executor.shutdown(wait=False)
         )
 
 
 SECONDS_FOR_WORKERS = 60
-_running = threading.Lock()
-
-
-def _one_at_a_time(mark: Compute, job: bytes) -> bytes:
-    """Run a job in a Dask worker, whose threads would otherwise run several beside each other."""
-    with _running:
-        return mark(job)
 
 
 class _Pool:
     """Processes that are started anew when one has died."""
 
-    def __init__(self, n: int, mark: Compute):
+    def __init__(self, n: int, mark: str):
         self._n, self._mark = n, mark
         self._lock, self._alone = threading.Lock(), threading.Lock()
         self._stopped = False
-        self._executor = _start(n)
+        self._executor = _start(n, mark)
 
     def compute(self, job: bytes) -> bytes:
         """Run a job; if its process dies, run it once more, with no other beside it."""
@@ -140,10 +137,10 @@ class _Pool:
         with self._alone:
             with self._lock:
                 self._check()
-                executor = _start(1)
+                executor = _start(1, self._mark)
             with executor:
                 try:
-                    return self._result(executor.submit(self._mark, job))
+                    return self._result(executor.submit(worker.run, self._mark, job))
                 except BrokenExecutor:
                     raise Lost("it ended the process that ran it, twice") from None
                 except Exception as error:
@@ -153,11 +150,11 @@ class _Pool:
         with self._lock:
             self._check()
             try:
-                return self._executor.submit(self._mark, job)
+                return self._executor.submit(worker.run, self._mark, job)
             except BrokenExecutor:
                 self._executor.shutdown(wait=False)
-                self._executor = _start(self._n)
-                return self._executor.submit(self._mark, job)
+                self._executor = _start(self._n, self._mark)
+                return self._executor.submit(worker.run, self._mark, job)
 
     def _result(self, future: Future[bytes]) -> bytes:
         try:
@@ -189,24 +186,10 @@ def _lost(error: Exception) -> Exception:
     return Lost(f"it could not be run: {type(error).__name__}: {error}")
 
 
-def _start(n: int) -> ProcessPoolExecutor:
+def _start(n: int, mark: str) -> ProcessPoolExecutor:
     # "spawn": a fork of a process with threads may wait for ever for a lock that one of them held
-    executor = ProcessPoolExecutor(
-        n, mp_context=multiprocessing.get_context("spawn"), initializer=_begin
-    )
+    context = multiprocessing.get_context("spawn")
+    executor = ProcessPoolExecutor(n, context, initializer=worker.begin, initargs=(mark,))
     for _ in range(n):
         executor.submit(os.getpid)  # starts the processes now
     return executor
-
-
-def _begin() -> None:
-    """Prepare a process: it leaves interruption to the main process, and ends with it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)

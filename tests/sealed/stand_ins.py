@@ -22,7 +22,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from nbformat.v4 import new_markdown_cell
@@ -32,6 +32,7 @@ from sealed.executors import Workers
 from sealed.sandbox import Probe
 from tests.sealed import courses, tiny
 
+MARK = "tests.sealed.stand_ins:mark"
 RUNS = "STAND_IN_RUNS"  # variable with the path of the file
 CONFIG = courses.SEALED + "c.SealedExecute.unsealed = True  # nothing is run\n"
 FULL = tiny.POINTS | {"explain": 0.0}  # nothing was written for a person to read
@@ -105,9 +106,10 @@ def processes(course: courses.Course) -> list[int]:
     return [int(process) for process, _ in _log(course)]
 
 
-def start(course: courses.Course, *options: str) -> subprocess.Popen[str]:
-    """Start to grade, in a process group of its own."""
-    return subprocess.Popen(
+@contextmanager
+def started(course: courses.Course, *options: str) -> Iterator[subprocess.Popen[str]]:
+    """Start to grade, in a process group of its own, which ends with the block."""
+    process = subprocess.Popen(
         [sys.executable, "-m", "tests.sealed.stand_ins", str(course.root), *options],
         cwd=courses.REPOSITORY,
         stdout=subprocess.PIPE,
@@ -115,6 +117,12 @@ def start(course: courses.Course, *options: str) -> subprocess.Popen[str]:
         text=True,
         start_new_session=True,
     )
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def until(condition: Callable[[], object], process: subprocess.Popen[str] | None = None) -> None:
@@ -123,7 +131,7 @@ def until(condition: Callable[[], object], process: subprocess.Popen[str] | None
         if condition():
             return
         if process is not None and process.poll() is not None:
-            raise AssertionError(f"ended with {process.returncode}: {process.communicate()[0]}")
+            raise AssertionError(f"it ended with {process.returncode}")
         time.sleep(0.05)
     raise AssertionError("it did not come to pass")
 
@@ -165,14 +173,12 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--scheduler")
     arguments = parser.parse_args()
-    from tests.sealed.stand_ins import mark  # as the workers know it
-
     os.environ[RUNS] = str(arguments.course / "runs")
     os.chdir(arguments.course)
     if arguments.scheduler:
-        workers = executors.cluster(arguments.scheduler, mark)
+        workers = executors.cluster(arguments.scheduler, MARK)
     else:
-        workers = executors.local(arguments.workers, mark)
+        workers = executors.local(arguments.workers, MARK)
     return run.grade(course.find(course.load(), tiny.NAME), workers)
 
 

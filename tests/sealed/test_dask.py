@@ -41,7 +41,7 @@ def dask(course, *command):
 def cluster(course):
     """The address of a scheduler, and the processes of its two workers."""
     file = course.root / "scheduler.json"
-    quiet = ["--no-dashboard"]
+    quiet = ["--dashboard-address", "127.0.0.1:0"]
     with ExitStack() as stack:
         start = ["scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(file)]
         scheduler = stack.enter_context(dask(course, *start, *quiet))
@@ -55,13 +55,13 @@ def test_of_two_workers_one_is_killed_and_nothing_is_lost(course, cluster):
     address, workers = cluster
     for student in STUDENTS:
         stand_ins.hand_in(course, student, "# takes 1")
-    process = stand_ins.start(course, "--scheduler", address)
-    started = {worker.pid for worker in workers}
-    stand_ins.until(
-        lambda: len(ran := stand_ins.processes(course)) >= 3 and started == set(ran), process
-    )
-    workers[0].send_signal(signal.SIGKILL)
-    said, _ = process.communicate(timeout=300)
+    pids = {worker.pid for worker in workers}
+    with stand_ins.started(course, "--scheduler", address) as process:
+        stand_ins.until(
+            lambda: len(ran := stand_ins.processes(course)) >= 3 and pids == set(ran), process
+        )
+        workers[0].send_signal(signal.SIGKILL)
+        said, _ = process.communicate(timeout=600)
     assert process.returncode == run.DONE, said
     assert set(stand_ins.runs(course)) == set(STUDENTS)
     last = stand_ins.processes(course)[-1]
