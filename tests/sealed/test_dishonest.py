@@ -164,8 +164,9 @@ def test_what_takes_too_long_is_cut_short(run, hand_in):
 
 @every([hand_in for hand_in in CORPUS if hand_in.category != "gigantic notebooks"])
 def test_outputs_are_bounded(run, hand_in):
-    size = len(texts(run.notebook(hand_in.name)))
-    assert size < 4 * LIMITS["output_kb"] * 1024
+    notebook = run.notebook(hand_in.name)
+    assert len(texts(notebook)) < 4 * LIMITS["output_kb"] * 1024
+    assert sum(len(cell.get("outputs", [])) for cell in notebook.cells) < 10_000
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ import contextlib
 import json
 import os
 import pwd
+import re
 import shutil
 import signal
 import subprocess
@@ -47,7 +48,6 @@ from tests.sealed.dishonest.watch import (
 FIGURES = Path(__file__).with_name("stock.json")
 STUDENT = "mallory"  # graded before the neighbour
 TIMEOUT = 120.0  # seconds for one run of nbgrader
-SLOW = 25.0  # seconds from which on a run counts as held up
 MISSING = "no graded notebook"
 ENOUGH = 3  # as many files and confessions are named
 
@@ -184,7 +184,7 @@ def measure(hand_in: HandIn, template: Path, runner: Runner) -> Measured:
             started = time.monotonic()
             code = runner.run(root, watch.about.site, "autograde", tiny.NAME)
             seconds = time.monotonic() - started
-            seen = [*_words(code, seconds), *harms_of(course, watch, before)]
+            seen = [*_words(code), *harms_of(course, watch, before)]
         marks = courses.marks(course, tiny.NAME)
     mine = marks.get(STUDENT)
     graded = mine is not None and any(mark.auto is not None for mark in mine.values())
@@ -211,7 +211,14 @@ def harms_of(course: courses.Course, watch: Watch, before: dict[str, object]) ->
     if not path.is_file():
         return [*seen, MISSING]
     notebook = nbformat.read(path, as_version=4)
-    return [*seen, *leaks(notebook, watch), *confessions(notebook)[:ENOUGH]]
+    said = [without_places(line, watch) for line in confessions(notebook)]
+    return [*seen, *leaks(notebook, watch), *sorted(set(said))[:ENOUGH]]
+
+
+def without_places(line: str, watch: Watch) -> str:
+    """Take out of a line what differs from run to run and from machine to machine."""
+    line = line.replace(watch.about.token, "TOKEN")
+    return re.sub(r"(/[^/\s]+)*/([^/\s]+)", r".../\2", line)
 
 
 def leaks(notebook: NotebookNode, watch: Watch) -> list[str]:
@@ -225,15 +232,12 @@ def leaks(notebook: NotebookNode, watch: Watch) -> list[str]:
     return found
 
 
-def _words(code: int | None, seconds: float) -> list[str]:
-    words = [f"held the grader up for {seconds:.0f} s"] if seconds > SLOW and code == 0 else []
+def _words(code: int | None) -> list[str]:
     if code is None:
-        words.append(f"the grader did not end within {TIMEOUT:g} s")
-    elif code < 0:
-        words.append(f"the grader was killed by {signal.Signals(-code).name}")
-    elif code:
-        words.append("the grader ended with an error")
-    return words
+        return [f"the grader did not end within {TIMEOUT:g} s"]
+    if code < 0:
+        return [f"the grader was killed by {signal.Signals(-code).name}"]
+    return ["the grader ended with an error"] if code else []
 
 
 def give_to(folder: str | Path, user: str | None):
@@ -263,27 +267,31 @@ def table(measured: list[Measured]) -> str:
     leaking = [m for m in measured if "hidden values in the outputs" in m.seen]
     harming = [m for m in measured if set(m.seen) - {"hidden values in the outputs", MISSING}]
     rows = [
-        f"| {m.name} | {_cell(m.tries)} | {_points(m.deserved)} | {_points(m.points)} "
-        f"| {_cell('; '.join(m.seen))} | {_points(m.here)} | {_cell(m.problem)} |"
+        (
+            m.name,
+            _cell(m.tries),
+            _points(m.deserved),
+            _points(m.points),
+            f"{m.seconds:.0f}",
+            _cell("; ".join(m.seen)),
+            _points(m.here),
+            _cell(m.problem),
+        )
         for m in measured
     ]
-    return "\n".join(
-        [
-            "# What dishonest and broken hand-ins get under nbgrader as it comes",
-            "",
-            f"{len(measured)} hand-ins to an assignment of {total:g} points that a machine marks, "
-            "measured by `python -m tests.sealed.dishonest.stock`. Under stock nbgrader "
-            f"{len(gaining)} gain points, {len(leaking)} bring hidden values into their outputs, "
-            f"and {len(harming)} do or show something else that nobody should. An empty field of "
-            "points: the hand-in was not graded. The texts of the tests themselves, which stock "
-            "feedback and tracebacks show anyway, are not counted as leaks.",
-            "",
-            "| hand-in | what it tries | deserves | stock | what was seen | here | reported |",
-            "|---|---|---|---|---|---|---|",
-            *rows,
-            "",
-        ]
-    )
+    head = ("hand-in", "what it tries", "deserves", "stock", "seconds", "what was seen", "here")
+    lines = [(*head, "reported here"), ("---",) * (len(head) + 1), *rows]
+    return f"""\
+# What dishonest and broken hand-ins get under nbgrader as it comes, and here
+
+{len(measured)} hand-ins to an assignment of {total:g} points that a machine marks, measured by
+`python -m tests.sealed.dishonest.stock`. Under stock nbgrader {len(gaining)} gain points,
+{len(leaking)} bring hidden values into their outputs, and {len(harming)} do other harm or end
+nbgrader's run with an error. An empty field of points: the hand-in was not graded. The texts of
+the tests themselves, which stock feedback and tracebacks show anyway, are not counted as leaks.
+Seconds are of a run of nbgrader on a busy machine, where one without mischief takes 10 to 30.
+
+""" + "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def _points(points: float | None) -> str:
