@@ -244,14 +244,16 @@ class _Check:
     def _watched(self, target: Target) -> tuple[list[Any], int]:
         """Return the right values of a target in its test, and how many the visible tests see."""
         code = near_misses.spoilt(self.answers[target.answer], target.name, "")
-        whole = in_process.essential(self.source, [target.test])
-        visible = in_process.essential(self._visible, [target.test])
-        seen, calls = [], 0
-        for part in (visible, whole):
-            notebook = in_process.answered(part, {target.answer: code})
-            watcher = in_process.run(notebook, folder=self.path.parent).names[near_misses.NAME]
-            calls, seen = (watcher.calls, seen) if part is visible else (calls, watcher.seen)
-        return seen, calls
+
+        def watch(notebook: NotebookNode) -> Any:
+            part = in_process.essential(notebook, [target.test])
+            if target.answer not in in_process.answers(part):  # all of its tests are hidden
+                return None
+            part = in_process.answered(part, {target.answer: code})
+            return in_process.run(part, folder=self.path.parent).names[near_misses.NAME]
+
+        visible = watch(self._visible)
+        return watch(self.source).seen, visible.calls if visible else 0
 
     @property
     def _visible(self) -> NotebookNode:
