@@ -231,7 +231,7 @@ class Tally:
     def favourite(self):
         return "two\""""
         },
-        last="search()\nprint(*set(loot), sep='\\n')",
+        last="search()\nprint(*sorted(set(loot)), sep='\\n')",
     ),
     cheat(
         "memory",
@@ -311,7 +311,7 @@ def look():
         answers={
             "caesar": "def caesar(text, shift):\n    look()\n    print(*loot)\n    return text"
         },
-        last="print(*set(loot))",
+        last="print(*sorted(set(loot)))",
     ),
     cheat(
         "callers-names",

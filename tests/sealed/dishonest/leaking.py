@@ -58,11 +58,12 @@ raise Spelt(repr(given), (repr(given), 1, 1, repr(given)))"""),
         EXCEPTIONS,
         "Tells an argument, a letter a test, by which of the built-in errors it raises.",
         answers=everywhere("""\
-import builtins
+import builtins, re
+told = re.sub("0x[0-9a-fA-F]+", "", repr(given))
 errors = [e for e in vars(builtins).values() if isinstance(e, type) and issubclass(e, Exception)]
 errors = sorted(set(errors) - {ExceptionGroup, UnicodeDecodeError, UnicodeEncodeError,
     UnicodeTranslateError}, key=str)
-raise errors[sum(repr(given).encode()) % len(errors)]"""),
+raise errors[sum(told.encode()) % len(errors)]"""),
     ),
     cheat(
         "exit-code",
