@@ -117,12 +117,12 @@ def started(course: courses.Course, *options: str) -> Iterator[subprocess.Popen[
         text=True,
         start_new_session=True,
     )
-    try:
-        yield process
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    with process:  # closes the pipe, waits
+        try:
+            yield process
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def until(condition: Callable[[], object], process: subprocess.Popen[str] | None = None) -> None:
