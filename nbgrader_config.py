@@ -13,6 +13,7 @@ from nbconvert.preprocessors import ClearMetadataPreprocessor
 from nbgrader import preprocessors
 
 import sealed.clean
+from sealed.duplicates import ForgetCopies
 from sealed.execute import SealedExecute
 
 root = Path(__file__).resolve().parent
@@ -40,6 +41,15 @@ c.Autograde.autograde_preprocessors = [
     preprocessors.LimitOutput,
     preprocessors.SaveAutoGrades,
     preprocessors.AssignLatePenalties,
+    preprocessors.CheckCellMetadata,
+]
+
+c.Autograde.sanitize_preprocessors = [
+    preprocessors.ClearOutput,
+    preprocessors.DeduplicateIds,
+    preprocessors.OverwriteKernelspec,
+    ForgetCopies,
+    preprocessors.OverwriteCells,
     preprocessors.CheckCellMetadata,
 ]
 

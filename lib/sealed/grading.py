@@ -9,7 +9,7 @@ shown. So a hidden test's inputs can go nowhere, whatever the student's code doe
 import atexit
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -19,7 +19,7 @@ from nbformat import NotebookNode
 
 from sealed import views
 from sealed.limits import Limits
-from sealed.plan import Plan, Test, is_test, plan_of, read
+from sealed.plan import Plan, Test, is_test, needed_cells, plan_of, read
 from sealed.sandbox import Nursery, SandboxError, start_alone
 from sealed.session import Session
 
@@ -68,10 +68,13 @@ def mark(job: bytes) -> bytes:
     problem, cpu = order.get("refused"), 0.0
     shown = judged = Outcome()
     if not problem:
+        cells = range(len(hand_in.cells))
+        sources = [c.source if c.cell_type == "code" else "" for c in hand_in.cells]
+        needed = needed_cells(plan, sources)
         with start(plan, limits, files, source_files, True) as session:
-            shown = _run(session, hand_in, plan, lambda test: test.visible, idle=False)
+            shown = _run(session, hand_in, plan, lambda test: test.visible, cells)
         with start(plan, limits, files, source_files, False) as judging:
-            judged = _run(judging, hand_in, plan, lambda test: test.whole, idle=True)
+            judged = _run(judging, hand_in, plan, lambda test: test.whole, needed)
         cpu = session.cpu_seconds + judging.cpu_seconds
         problem = judged.failed or judged.stopped or shown.stopped or None
     tests = {}
@@ -79,10 +82,10 @@ def mark(job: bytes) -> bytes:
         if cell.cell_type != "code":
             continue
         if (test := _test_of(cell, plan)) is None:
-            cell.outputs = _outputs(shown.outputs.get(i, []))
+            cell.outputs = nbformat.from_dict(shown.outputs.get(i, []))
         else:
             verdict = _verdict(test, shown, judged, problem)
-            cell.outputs = _outputs(_written(verdict, shown.outputs.get(i, []), i + 1))
+            cell.outputs = nbformat.from_dict(_written(verdict, shown.outputs.get(i, []), i + 1))
             cell.source = _without_hidden(cell.source, test)
             tests[test.grade_id] = asdict(verdict)
         cell.execution_count = i + 1
@@ -116,15 +119,15 @@ def _run(
     hand_in: NotebookNode,
     plan: Plan,
     part: Callable[[Test], str],
-    idle: bool,
+    cells: Collection[int],
 ) -> Outcome:
-    """Run a hand-in from the top; of a test cell the given part."""
+    """Run these cells of a hand-in from the top, and of all test cells the given part."""
     outcome, shared = Outcome(), set()
     for i, cell in enumerate(hand_in.cells):
         if cell.cell_type != "code":
             continue
         if (test := _test_of(cell, plan)) is None:
-            if not (idle and cell.source.strip() in plan.idle):
+            if i in cells:
                 outcome.outputs[i], _ = session.run(cell.source)
             continue
         started = time.monotonic()
@@ -182,6 +185,8 @@ def _hidden_words(answer: dict) -> str:
     match answer["from_student"]:
         case "":
             words = answer["words"] or "the result is not what the task asks for"
+        case _ if answer["error"][0] == "OutOfTime":
+            words = "the tests took too long with your code"
         case "ArgumentChanged":
             words = f"{called} changes what it is given"
         case "TimeoutError" | "OutOfTime":
@@ -233,21 +238,6 @@ def _without_hidden(source: str, test: Test) -> str:
         return source
     before = source.removesuffix(test.whole)  # nbgrader's note, if the cell had been deleted
     return f"{before}{test.visible.rstrip()}\n\n# Hidden tests follow here.".lstrip()
-
-
-def _outputs(outputs: list[dict]) -> list[NotebookNode]:
-    """Return outputs as nbformat wants them; what is no output is left out."""
-    made = []
-    for output in outputs:
-        try:
-            node = nbformat.from_dict(output)
-            nbformat.validate(node, ref=node.output_type, version=4)
-            made.append(node)
-        except (nbformat.ValidationError, AttributeError, TypeError, KeyError):
-            made.append(
-                nbformat.v4.new_output("stream", name="stdout", text="(an output in no known form)")
-            )
-    return made
 
 
 @lru_cache(16)

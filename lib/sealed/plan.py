@@ -48,8 +48,7 @@ class Plan:
     tests : dict of Test by grade id
         In the order of the notebook.
     idle : frozenset of str
-        Sources of the instructor's plain cells that no test needs. Where a hand-in has them
-        unchanged, marks do not depend on them.
+        Sources of the instructor's plain cells that no test needs.
     modules : tuple of str
         What the student may import, beside the standard library.
     preload : tuple of str
@@ -85,6 +84,7 @@ def plan_of(source: NotebookNode) -> Plan:
             share = []
         elif utils.is_solution(cell):
             names += sorted(bound_names(cell.source, imports=False) - {*names})
+            share += import_lines(cell.source)
         elif _is_locked(cell) or i in needed:
             share.append(cell.source)
         else:
@@ -104,6 +104,26 @@ def _is_plain(cell: NotebookNode) -> bool:
 
 def _is_locked(cell: NotebookNode) -> bool:
     return utils.is_locked(cell) and not utils.is_grade(cell)
+
+
+def import_lines(source: str) -> list[str]:
+    """Return the import statements at the top level of a cell: tests may use what they bind."""
+    imports = [n for n in parse(source).body if isinstance(n, ast.Import | ast.ImportFrom)]
+    return ["\n".join(map(ast.unparse, imports))] if imports else []
+
+
+def needed_cells(plan: Plan, sources: list[str]) -> set[int]:
+    """Return which cells of a hand-in marks may depend on.
+
+    All but those of the instructor's, unchanged, that no test and no other such cell needs.
+    """
+    needed = {i for i, source in enumerate(sources) if source.strip() not in plan.idle}
+    wanted = {name for i in needed for name in free_names(sources[i])}
+    for i in reversed(range(len(sources))):
+        if i not in needed and bound_names(sources[i]) & wanted:
+            needed.add(i)
+            wanted |= free_names(sources[i])
+    return needed
 
 
 def _test(cell: NotebookNode, names: list[str], share: list[str]) -> Test:

@@ -7,6 +7,7 @@ read: each side decodes for itself.
 import time
 from types import TracebackType
 
+from sealed import outputs
 from sealed.inside import wire
 from sealed.limits import Limits
 from sealed.sandbox import GRACE, Process
@@ -30,6 +31,7 @@ class Session:
         self.stopped = self.failed = ""
         self.cpu_seconds = 0.0
         self._end = time.monotonic() + limits.hand_in_seconds
+        self._room = limits.output_kb << 10
 
     def __enter__(self) -> "Session":
         return self
@@ -51,7 +53,8 @@ class Session:
             return [_error("NotRun", self.stopped)], False
         try:
             message = wire.loads(answer)
-            return list(message["outputs"]), message["succeeded"] is True
+            made, self._room = outputs.kept(message["outputs"], self._room)
+            return made, message["succeeded"] is True
         except (wire.WireError, TypeError, KeyError):
             self._stop("the student's process sent something that is no output")
             return [_error("NotRun", self.stopped)], False

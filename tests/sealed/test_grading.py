@@ -258,12 +258,13 @@ def test_a_module_that_is_not_allowed_is_not_there():
 def test_of_a_package_a_module_alone_can_be_allowed():
     source = notebook(
         answer("from latent.data import earthquakes\nn = len(earthquakes())"),
-        answer("from latent import kmeans", "cheat"),
+        answer("kmeans = None", "cheat"),
         graded("assert n == 107"),
         graded("kmeans", "cheated"),
         sealed={"modules": ["numpy", "latent.data"]},
     )
-    assert mark(source, {}).points() == {"tests": 1, "cheated": 0}
+    result = mark(source, {"cheat": "from latent import kmeans"})
+    assert result.points() == {"tests": 1, "cheated": 0}
 
 
 def test_the_examiner_may_import_what_the_student_may_not():

@@ -1,7 +1,8 @@
 """The examiner's process: runs the test cells; what the student was to define stands in for itself.
 
 A name of the student's is a plain value, or an object that stays in the student's process and can
-be called and asked for attributes. It is never compared: a stranger's `__eq__` may say anything.
+be called, indexed and asked for attributes. What it holds comes over as plain data. It is never
+compared: a stranger's `__eq__` may say anything.
 """
 
 import builtins
@@ -16,6 +17,8 @@ import numpy as np
 
 from sealed.inside import wire, words
 from sealed.inside.cells import Cells, alarm, patience
+
+MANY = 1_000_000  # items that are taken of a student's iterator
 
 
 class StudentError(RuntimeError):
@@ -50,8 +53,8 @@ class Link:
         """Call an object of the student's."""
         request = {
             "object": number,
-            "arguments": wire.encode(list(arguments), self._send),
-            "keywords": wire.encode(keywords, self._send),
+            "arguments": wire.encode(list(arguments), self.send),
+            "keywords": wire.encode(keywords, self.send),
         }
         generators = [
             a for a in (*arguments, *keywords.values()) if isinstance(a, np.random.Generator)
@@ -92,8 +95,7 @@ class Link:
             )
         if "late" in answer:
             raise self._failed(TimeoutError(f"{called} did not answer in time"))
-        module, name, text = (str(x)[:5000] for x in answer.get("error") or ("", "", "no answer"))
-        raise self._failed(_exception(module, name, text), str(answer.get("traceback"))[:5000])
+        raise self._failed(_exception(answer.get("error")), str(answer.get("traceback"))[:5000])
 
     def _failed(self, error: BaseException, text: str = "") -> BaseException:
         self.failure, self.traceback = error, text
@@ -111,7 +113,8 @@ class Link:
 
         return resolve
 
-    def _send(self, value: Any) -> dict:
+    def send(self, value: Any) -> dict:
+        """Return the reference for something that is no plain data."""
         if isinstance(value, StudentObject):
             return {"object": value._number}
         for name, shared in self.shared().items():
@@ -151,6 +154,21 @@ class StudentObject:
     def __setattr__(self, name: str, value: Any) -> None:
         raise NotPlainData(f"tests cannot set {name!r} of {self!r}")
 
+    def _asked(self, **request: Any) -> Any:
+        return self._link.ask({"object": self._number} | request, self._called)
+
+    def __len__(self) -> int:
+        return self._asked(length=None)
+
+    def __iter__(self) -> Any:
+        return iter(self._asked(items=MANY))
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._asked(item=wire.encode(index, self._link.send))
+
+    def __contains__(self, item: Any) -> bool:
+        return self._asked(contains=wire.encode(item, self._link.send)) is True
+
     def __repr__(self) -> str:
         return f"<{self._called}: an object of type {self._kind}>"
 
@@ -158,8 +176,7 @@ class StudentObject:
         raise NotPlainData(f"{self!r} is not plain data: a number, a text, an array, a list ...")
 
     __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse
-    __bool__ = __len__ = __iter__ = __contains__ = __getitem__ = _refuse
-    __float__ = __int__ = __index__ = __complex__ = __array__ = __hash__ = _refuse
+    __bool__ = __float__ = __int__ = __index__ = __complex__ = __array__ = __hash__ = _refuse
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __matmul__ = _refuse
     __truediv__ = __rtruediv__ = __pow__ = __rpow__ = __neg__ = __abs__ = _refuse
 
@@ -251,24 +268,38 @@ def _lines_of(error: BaseException, name: str) -> str:
     return "".join(traceback.format_list(frames))[:5000]
 
 
-def _exception(module: str, name: str, text: str) -> BaseException:
-    """Return an exception like the student's, if its class is one that tests may expect.
+def _exception(described: Any) -> BaseException:
+    """Return an exception like the student's: of the first of its classes that tests may expect.
 
     Never one that ends a loop or a program quietly: a StopIteration out of the student's code
     would end a `map` or an `all` of the tests as if everything had been looked at.
     """
-    kind = None
+    try:
+        classes, arguments = described
+        names = [(str(module), str(name)[:200]) for module, name in classes[:20]]
+        arguments = wire.decode(arguments, _no_reference)
+    except (TypeError, ValueError):
+        return StudentError("no answer")
+    for module, name in names:
+        if (kind := _expected(module, name)) is not None:
+            try:
+                return kind(*arguments)
+            except Exception:  # a class that wants other arguments
+                break
+    text = ", ".join(map(str, arguments))
+    return StudentError(f"{names[0][1] if names else 'an error'}: {text}")
+
+
+def _expected(module: str, name: str) -> type[Exception] | None:
     if module == "builtins":
         kind = getattr(builtins, name, None)
     elif module.split(".")[0] in ("numpy", "scipy") and module in sys.modules:
         kind = getattr(sys.modules[module], name, None)
+    else:
+        return None
     quiet = (StopIteration, StopAsyncIteration, Warning)
-    if isinstance(kind, type) and issubclass(kind, Exception) and not issubclass(kind, quiet):
-        try:
-            return kind(text)
-        except Exception:  # a class that wants other arguments
-            return StudentError(f"{name}: {text}")
-    return StudentError(f"{name}: {text}")
+    plain = isinstance(kind, type) and issubclass(kind, Exception) and not issubclass(kind, quiet)
+    return kind if plain and kind is not Exception else None
 
 
 def _no_reference(reference: dict) -> Any:

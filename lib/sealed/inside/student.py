@@ -5,9 +5,11 @@ the examiner decodes it strictly, and its outputs go to the student alone.
 """
 
 import importlib
+import itertools
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -41,6 +43,8 @@ def serve(channel: wire.Channel, cells: Cells, settings: dict) -> None:
     cells.keep(settings["output_kb"] << 10)
     if settings["figures"]:
         cells.with_figures()
+    else:  # nobody will read the errors
+        cells.shell.InteractiveTB.set_mode(mode="Minimal")
     objects: list[Any] = []
     while True:
         frame, seconds = channel.receive()
@@ -52,10 +56,34 @@ def serve(channel: wire.Channel, cells: Cells, settings: dict) -> None:
             answer = {"outputs": outputs, "succeeded": succeeded}
         else:
             answer = _answer(request, objects, cells, seconds)
-        channel.send(wire.dumps(answer))
+        channel.send(answer if isinstance(answer, bytes) else wire.dumps(answer))
 
 
-def _answer(request: dict, objects: list, cells: Cells, seconds: float) -> dict:
+def _answer(request: dict, objects: list, cells: Cells, seconds: float) -> bytes:
+    try:
+        with alarm(seconds, "the call"):
+            return wire.dumps(_done(request, objects, cells))
+    except BaseException as error:
+        return wire.dumps(_error(error))
+
+
+def _error(error: BaseException) -> dict:
+    """Describe an exception by its classes, what it was made with, and where it came from."""
+    late = isinstance(error, OutOfTime)
+    classes = [TimeoutError] if late else type(error).__mro__[:-1]
+    arguments = wire.encode(list(error.args), lambda value: repr(value)[:200])
+    if len(wire.dumps(arguments)) > 5000:
+        arguments = {"list": [str(error)[:1000]]}
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if _is_a_cell(f.filename)]
+    return {
+        "error": [[[c.__module__, c.__qualname__] for c in classes[:20]], arguments],
+        "traceback": "".join(traceback.format_list(frames[-8:]))[:5000],
+    }
+
+
+def _done(request: dict, objects: list, cells: Cells) -> dict:
+    """Do what the examiner asks for."""
+
     def refer(value):
         objects.append(value)
         return {"object": [len(objects) - 1, callable(value), type(value).__name__]}
@@ -71,33 +99,38 @@ def _answer(request: dict, objects: list, cells: Cells, seconds: float) -> dict:
             value = getattr(value, part)
         return value
 
-    try:
-        with alarm(seconds, "the call"):
-            if "get" in request:
-                return {"value": wire.encode(cells.names[request["get"]], refer)}
-            target = objects[request["object"]]
-            if "attribute" in request:
-                return {"value": wire.encode(getattr(target, request["attribute"]), refer)}
-            arguments = wire.decode(request["arguments"], resolve)
-            keywords = wire.decode(request["keywords"], resolve)
-            before = _content(arguments, keywords)
-            value = target(*arguments, **keywords)
-            if (after := _content(arguments, keywords)) != before:
-                changed = [k for k in before if after.get(k) != before[k]]
-                return {"changed": changed[0] if changed else ""}
-            return {
-                "value": wire.encode(value, refer),
-                "generators": [
-                    wire.encode(wire.state_of(g), refer) for g in _generators(arguments, keywords)
-                ],
-            }
-    except BaseException as error:
-        kind = TimeoutError if isinstance(error, OutOfTime) else type(error)
-        frames = [f for f in traceback.extract_tb(error.__traceback__) if _is_a_cell(f.filename)]
-        return {
-            "error": [kind.__module__, kind.__qualname__, str(error)[:5000]],
-            "traceback": "".join(traceback.format_list(frames[-8:]))[:5000],
-        }
+    if "get" in request:
+        return {"value": wire.encode(cells.names[request["get"]], refer)}
+    target = objects[request["object"]]
+    match request:
+        case {"attribute": name}:
+            value = getattr(target, name)
+        case {"items": most}:
+            value = list(itertools.islice(target, most))
+        case {"length": _}:
+            value = len(target)
+        case {"item": index}:
+            value = target[wire.decode(index, resolve)]
+        case {"contains": item}:
+            value = wire.decode(item, resolve) in target
+        case _:
+            return _called(target, request, refer, resolve)
+    return {"value": wire.encode(value, refer)}
+
+
+def _called(target: Callable, request: dict, refer: Callable, resolve: Callable) -> dict:
+    arguments = wire.decode(request["arguments"], resolve)
+    keywords = wire.decode(request["keywords"], resolve)
+    before = _content(arguments, keywords)
+    value = target(*arguments, **keywords)
+    if (after := _content(arguments, keywords)) != before:
+        changed = [k for k in before if after.get(k) != before[k]]
+        return {"changed": changed[0] if changed else ""}
+    generators = _generators(arguments, keywords)
+    return {
+        "value": wire.encode(value, refer),
+        "generators": [wire.encode(wire.state_of(g), refer) for g in generators],
+    }
 
 
 def _is_a_cell(filename: str) -> bool:

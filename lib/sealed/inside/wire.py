@@ -8,17 +8,20 @@ stranger may have written it.
 
 import base64
 import binascii
+import collections
 import json
 import math
 import socket
 import struct
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 DEPTH = 50
+LARGE = 1 << 1000
 KINDS = "biufcUSmM"  # of arrays: numbers, text, times; neither objects nor records
 CONTAINERS = {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset}
 BIT_GENERATORS = ("PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64")
@@ -99,8 +102,8 @@ def loads(frame: bytes) -> Any:
 def encode(value: Any, refer: Callable[[Any], Any], depth: int = 0) -> Any:
     """Turn a value into JSON.
 
-    A subclass of a plain type goes as that type: a named tuple as a tuple, an enumeration's number
-    as a number. `refer` gives the JSON object for everything else.
+    A subclass of a plain type goes as that type, an enumeration's number as a number; a named tuple
+    stays one. `refer` gives the JSON object for everything else.
     """
     if depth > DEPTH:
         raise WireError(f"nested deeper than {DEPTH}")
@@ -109,13 +112,14 @@ def encode(value: Any, refer: Callable[[Any], Any], depth: int = 0) -> Any:
         return encode(x, refer, depth + 1)
 
     kind = type(value)
-    if value is None or kind in (bool, int, float, str):
+    if value is None or kind in (bool, float, str):
         return value
     if isinstance(value, np.ndarray):
-        a = np.asarray(value)
-        if a.dtype.kind not in KINDS or a.dtype.itemsize == 0:
+        # another kind of array, such as a masked one, is more than its numbers
+        if kind is not np.ndarray or value.dtype.kind not in KINDS or value.dtype.itemsize == 0:
             return refer(value)
-        return {"array": [a.dtype.str, list(a.shape), _text(np.ascontiguousarray(a).tobytes())]}
+        data = np.ascontiguousarray(value).tobytes()
+        return {"array": [value.dtype.str, list(value.shape), _text(data)]}
     if isinstance(value, np.generic):
         if value.dtype.kind not in KINDS or value.dtype.itemsize == 0:
             return refer(value)
@@ -123,7 +127,10 @@ def encode(value: Any, refer: Callable[[Any], Any], depth: int = 0) -> Any:
     if isinstance(value, bool | int | float | str):  # a subclass; bool cannot have one
         if isinstance(value, str):
             return str.__str__(value)
-        return int(value) if isinstance(value, int) else float(value)
+        if isinstance(value, float):
+            return float(value)
+        whole = int(value)  # JSON's numbers may not have more than a few thousand digits
+        return whole if -LARGE < whole < LARGE else {"int": hex(whole)}
     if isinstance(value, complex):
         return {"complex": [value.real, value.imag]}
     if isinstance(value, bytes | bytearray):
@@ -138,6 +145,8 @@ def encode(value: Any, refer: Callable[[Any], Any], depth: int = 0) -> Any:
         return {"generator": inner(state_of(value))}
     if isinstance(value, dict):
         return {"dict": [[inner(k), inner(v)] for k, v in dict.items(value)]}
+    if isinstance(value, tuple) and (fields := getattr(value, "_fields", None)) is not None:
+        return {"record": [kind.__name__, list(fields), [inner(x) for x in tuple(value)]]}
     for name, base in CONTAINERS.items():
         if isinstance(value, base):
             return {name: [inner(x) for x in base.__iter__(value)]}
@@ -177,6 +186,11 @@ def decode(data: Any, resolve: Callable[[dict], Any], depth: int = 0) -> Any:
             return _array(dtype, [1], text)[0]
         if tag in CONTAINERS:
             return CONTAINERS[tag](inner(y) for y in _list(x))
+        if tag == "record":
+            name, fields, values = x
+            return _record(str(name), tuple(map(str, _list(fields))))(*map(inner, _list(values)))
+        if tag == "int":
+            return int(x, 16)
         if tag == "dict":
             return {inner(k): inner(v) for k, v in _list(x)}
         if tag == "complex":
@@ -239,6 +253,11 @@ def _array(dtype: Any, shape: Sequence[int], text: Any) -> np.ndarray:
     if dtype.kind == "U" and np.frombuffer(data, dtype.byteorder + "u4").max(initial=0) > 0x10FFFF:
         raise WireError("text that is no Unicode")
     return a
+
+
+@lru_cache(256)
+def _record(name: str, fields: tuple[str, ...]) -> type:
+    return collections.namedtuple(name, fields)
 
 
 def _list(x: Any) -> list:
