@@ -9,7 +9,6 @@ import base64
 import json
 import os
 from dataclasses import asdict, fields
-from functools import cache
 from pathlib import Path
 
 import nbformat
@@ -116,7 +115,7 @@ class SealedExecute(NbGraderPreprocessor):
     def _is_sealed(self) -> bool:
         if self.unsealed:
             return False
-        if not (probe := _probe()).sealed:
+        if not (probe := sandbox.probe()).sealed:
             raise sandbox.SandboxError(
                 f"hand-ins cannot be sealed here: {probe.words}. "
                 "SealedExecute.unsealed=True grades without a sandbox, as you"
@@ -134,9 +133,6 @@ class SealedExecute(NbGraderPreprocessor):
 
 class TooMuch(ValueError):
     """The files beside a notebook are more than a work folder may hold."""
-
-
-_probe = cache(sandbox.probe)
 
 
 def files_of(folder: Path, limits: Limits) -> dict[str, str]:

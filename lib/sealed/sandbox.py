@@ -17,6 +17,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 
 import matplotlib
@@ -281,6 +282,7 @@ class Probe:
     words: str
 
 
+@cache
 def probe() -> Probe:
     """Find out whether this machine can seal a process, by sealing one that tries to get out."""
     if sys.platform != "linux":

@@ -151,12 +151,19 @@ def _by_module() -> dict[str, list[str]]:
 
 
 def _distribution_of(module: str) -> str:
+    if _is_named_like(module):  # as most are; the list of all modules takes seconds to make
+        return module
     if module not in _by_module():
         raise UnknownModule(
             f"the assignment allows {module!r}, which this Python does not have: "
             "install it, or take it out of the notebook's metadata (sealed, modules)"
         )
     return _by_module()[module][0]
+
+
+def _is_named_like(module: str) -> bool:
+    found = importlib.metadata.distributions(name=module)
+    return any(f"{module}/__init__.py" in map(str, d.files or ()) for d in found)
 
 
 def _distributions(names: Iterable[str]) -> dict[str, Path]:

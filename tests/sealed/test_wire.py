@@ -45,10 +45,10 @@ SCALARS = st.one_of(
     st.none(),
     st.booleans(),
     st.integers(),
-    st.floats(),
+    st.floats(allow_nan=False),
     st.text(st.characters(exclude_categories=["Cs"])),
     st.binary(),
-    st.complex_numbers(),
+    st.complex_numbers(allow_nan=False),
 )
 KEYS = st.one_of(st.integers(), st.text(st.characters(exclude_categories=["Cs"])), st.booleans())
 VALUES = st.recursive(
@@ -68,7 +68,7 @@ VALUES = st.recursive(
 def test_plain_data_crosses(value):
     got = crossed(value)
     assert type(got) is type(value)
-    assert repr(got) == repr(value) or got == value  # repr: NaN is not equal to itself
+    assert got == value
 
 
 @given(ARRAYS)
@@ -172,7 +172,7 @@ def test_what_is_no_plain_data_goes_through_the_reference():
     def refer(value):
         return {"object": id(value)}
 
-    things = [object(), np.array([object()]), np.ma.array([1.0]), np.matrix([[1.0]])]
+    things = [object(), np.array([object()]), np.ma.array([1.0]), np.ones(1).view(np.recarray)]
     assert wire.encode(things, refer) == {"list": [{"object": id(thing)} for thing in things]}
     assert wire.decode({"object": 7}, lambda reference: reference["object"]) == 7
 
