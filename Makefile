@@ -56,10 +56,11 @@ grade: setup ## grade the hand-ins of one assignment (ASSIGNMENT=hidden-markov-m
 	$(BIN)/nbgrader generate_feedback $(ASSIGNMENT) --force
 	$(BIN)/nbgrader export --to grading/marks.csv
 
-bench: setup ## measure against hmmlearn, PyTorch, ipywidgets and others, and train; see benchmarks/results/
+bench: setup ## measure against hmmlearn, PyTorch, ipywidgets, nbgrader and others, and train; see benchmarks/results/
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,bench]'
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.widgets >/dev/null
+	$(BIN)/python -m benchmarks.grading >/dev/null
 	$(BIN)/python -m benchmarks.trained >/dev/null
 
 clean: ## remove everything that was built, and .venv

@@ -2,7 +2,7 @@
 
 A hundred hand-ins of lecture 1's assignment are graded on two cores by `nbgrader autograde` as it
 comes, which takes them one after the other, and by `sealed grade`, each in a throwaway course. Half
-of them are the solution, the others lack some answers, so that errors have their share.
+of them are the solution, the others lack one to five answers, so that errors have their share.
 The growth is that of `sealed grade` from 10 hand-ins to 1000, on a small assignment and on two
 cores. What the sandbox costs is the CPU time of a hand-in without a cell, sealed: forking,
 parting, renouncing, and the end of two students and two examiners.
@@ -36,15 +36,15 @@ EMPTY_RUNS = 20
 
 
 def a_hundred() -> Mapping[str, NotebookNode]:
-    """Return hand-ins by student: every other one lacks one to six answers."""
-    right, stubs = answers(source()), answers(release())
-    tasks = list(right)
+    """Return hand-ins by student: every other one lacks some answers."""
+    solution, stubs = answers(source()), answers(release())
+    *tasks, last = solution
     made = {}
     for i in range(HAND_INS):
         missing = tasks[: i % (len(tasks) + 1)] if i % 2 else []
-        made[f"student{i:03d}"] = hand_in(
-            {t: stubs[t] if t in missing else right[t] for t in tasks}
-        )
+        given = solution | {task: stubs[task] for task in missing}
+        given[last] += f"\n# {i}"  # of equal hand-ins one is run
+        made[f"student{i:03d}"] = hand_in(given)
     return made
 
 
@@ -94,14 +94,18 @@ def compared() -> dict[str, float]:
 
 def growth() -> dict[int, float]:
     """Return the seconds of `sealed grade` by the number of hand-ins."""
-    handed_in = tiny.answered(tiny.source(), tiny.ANSWERS)
     found = {}
     for n in GROWTH:
         with tempfile.TemporaryDirectory() as folder:
-            students = {f"student{i:04d}": handed_in for i in range(n)}
+            students = {f"student{i:04d}": _tiny_hand_in(i) for i in range(n)}
             course = course_of(Path(folder), tiny.NAME, tiny.source(), courses.SEALED, students)
             found[n] = seconds(sealed, course, tiny.NAME)
     return found
+
+
+def _tiny_hand_in(i: int) -> NotebookNode:
+    walk = f"{tiny.ANSWERS['walk']}\n# {i}"
+    return tiny.answered(tiny.source(), tiny.ANSWERS | {"walk": walk})
 
 
 def cpu_of_an_empty_hand_in() -> float:

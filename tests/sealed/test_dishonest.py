@@ -64,6 +64,7 @@ def test_every_category_is_there():
 def test_names_are_unique_and_say_what_is_tried():
     assert len({hand_in.name for hand_in in CORPUS}) == len(CORPUS) >= 60
     assert all(hand_in.tries.endswith(".") for hand_in in CORPUS)
+    assert not {hand_in.name for hand_in in CORPUS} & set(NEIGHBOURS)
 
 
 def test_the_table_is_of_this_corpus():

@@ -131,7 +131,7 @@ for place in places:
         answers=KEPT,
     ),
     cheat(
-        "neighbour",
+        "the-answers-of-a-neighbour",
         DISK,
         "Runs the answers of another student's hand-in.",
         first=FROM_NOTEBOOK.format(
