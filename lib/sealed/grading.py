@@ -128,7 +128,7 @@ def _run(
             continue
         if (test := _test_of(cell, plan)) is None:
             if i in cells:
-                outcome.outputs[i], _ = session.run(cell.source)
+                outcome.outputs[i], _ = session.run(cell.source, i + 1)
             continue
         started = time.monotonic()
         for earlier in plan.tests.values():  # also those that the hand-in moved or left out

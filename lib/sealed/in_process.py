@@ -85,7 +85,7 @@ def run(notebook: NotebookNode, *, folder: Path | None = None, cell_seconds: flo
                 continue
             shown.clear()
             cells.keep(1 << 20)
-            outputs, _ = cells.run(cell.source, cell_seconds)
+            outputs, _ = cells.run(cell.source, cells.shell.execution_count, cell_seconds)
             if "matplotlib.pyplot" in sys.modules:  # a kernel shows figures at the end of a cell
                 sys.modules["matplotlib.pyplot"].close("all")
             if is_test(cell):

@@ -207,6 +207,7 @@ COMMON = {
     "OPENBLAS_NUM_THREADS": "1",  # many small matrices: a second thread only waits
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
+    "MALLOC_ARENA_MAX": "2",  # each further thread would reserve 64 MB of what is allowed
     "NBGRADER_EXECUTION": "autograde",
 }
 ENVIRONMENT = COMMON | {

@@ -47,9 +47,9 @@ class Session:
             process.stop()
             self.cpu_seconds += process.cpu_seconds
 
-    def run(self, source: str) -> tuple[list[dict], bool]:
-        """Run a cell of the student's; return its outputs and whether it went without an error."""
-        answer = self._student(wire.dumps({"run": source}), self._seconds())
+    def run(self, source: str, count: int) -> tuple[list[dict], bool]:
+        """Run a cell under a number; return its outputs and whether it went without an error."""
+        answer = self._student(wire.dumps({"run": source, "count": count}), self._seconds())
         if answer is None:
             return [_error("NotRun", self.stopped)], False
         try:

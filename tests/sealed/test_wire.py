@@ -106,6 +106,7 @@ def test_subclasses_cross_as_what_they_are_made_of():
     assert crossed(Colour.RED) == 3
     assert type(crossed(collections.OrderedDict(a=1))) is dict
     assert crossed({"a": 1}.keys()) == ["a"]
+    assert type(crossed(np.ma.array([1.0, 2.0]))) is np.ndarray
 
 
 def test_a_hostile_subclass_crosses_as_its_content():
@@ -172,7 +173,12 @@ def test_what_is_no_plain_data_goes_through_the_reference():
     def refer(value):
         return {"object": id(value)}
 
-    things = [object(), np.array([object()]), np.ma.array([1.0]), np.ones(1).view(np.recarray)]
+    things = [
+        object(),
+        np.array([object()]),
+        np.ma.array([1.0], mask=[True]),
+        np.ones(1).view(np.recarray),
+    ]
     assert wire.encode(things, refer) == {"list": [{"object": id(thing)} for thing in things]}
     assert wire.decode({"object": 7}, lambda reference: reference["object"]) == 7
 

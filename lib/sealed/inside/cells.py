@@ -13,6 +13,7 @@ import sys
 from contextlib import contextmanager
 from typing import Any
 
+from IPython.core.compilerop import CachingCompiler
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
@@ -126,8 +127,15 @@ class _Hook(DisplayHook):
         pass
 
 
+class _Compiler(CachingCompiler):
+    def get_code_name(self, raw_code, transformed_code, number):
+        return f"<cell {number}>"
+
+
 class Shell(InteractiveShell):
     """IPython that writes into a recorder."""
+
+    compiler_class = Type(_Compiler)
 
     display_pub_class = Type(_Publisher)
     displayhook_class = Type(_Hook)
@@ -170,8 +178,9 @@ class Cells:
         if "matplotlib" in sys.modules:
             self.shell.enable_matplotlib("inline")
 
-    def run(self, source: str, seconds: float) -> tuple[list[dict], bool]:
-        """Run a cell; return its outputs and whether it went without an error."""
+    def run(self, source: str, count: int, seconds: float) -> tuple[list[dict], bool]:
+        """Run a cell under a number; return its outputs and whether it went without an error."""
+        self.shell.execution_count = count
         with self._recording() as outputs, alarm(seconds, "the cell"):
             result = self.shell.run_cell(source, store_history=True)
             succeeded = result.success

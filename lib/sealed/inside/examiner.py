@@ -201,7 +201,7 @@ def serve(channel: wire.Channel, cells: Cells, settings: dict) -> None:
         request = wire.loads(frame)
         if "share" in request:
             before = dict(cells.names)
-            outputs, succeeded = cells.run(request["share"], seconds)
+            outputs, succeeded = cells.run(request["share"], 1, seconds)
             shared |= {
                 name: value
                 for name, value in cells.names.items()

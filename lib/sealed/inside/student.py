@@ -50,7 +50,7 @@ def serve(channel: wire.Channel, cells: Cells, settings: dict) -> None:
         frame, seconds = channel.receive()
         request = wire.loads(frame)
         if "run" in request:
-            outputs, succeeded = cells.run(request["run"], seconds)
+            outputs, succeeded = cells.run(request["run"], request["count"], seconds)
             if not settings["figures"] and "matplotlib.pyplot" in sys.modules:
                 sys.modules["matplotlib.pyplot"].close("all")
             answer = {"outputs": outputs, "succeeded": succeeded}
@@ -134,7 +134,7 @@ def _called(target: Callable, request: dict, refer: Callable, resolve: Callable)
 
 
 def _is_a_cell(filename: str) -> bool:
-    return "ipython-input" in filename or filename.startswith(os.getcwd())
+    return filename.startswith(("<cell ", os.getcwd()))
 
 
 def _content(arguments: list, keywords: dict) -> dict:

@@ -114,9 +114,15 @@ def encode(value: Any, refer: Callable[[Any], Any], depth: int = 0) -> Any:
     kind = type(value)
     if value is None or kind in (bool, float, str):
         return value
+    if isinstance(value, np.ma.MaskedArray) and not np.ma.getmaskarray(value).any():
+        value = np.asarray(value)  # nothing is masked: its numbers are all there is
     if isinstance(value, np.ndarray):
         # another kind of array, such as a masked one, is more than its numbers
-        if kind is not np.ndarray or value.dtype.kind not in KINDS or value.dtype.itemsize == 0:
+        if (
+            type(value) is not np.ndarray
+            or value.dtype.kind not in KINDS
+            or value.dtype.itemsize == 0
+        ):
             return refer(value)
         data = np.ascontiguousarray(value).tobytes()
         return {"array": [value.dtype.str, list(value.shape), _text(data)]}
