@@ -14,8 +14,7 @@ and the ID in parentheses, which `columns` can give.
 """
 
 import csv
-import os
-import tempfile
+import io
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,6 +24,7 @@ from nbgrader.plugins import ExportPlugin
 from traitlets import Dict, Unicode
 
 from sealed.roster import Known, students_of
+from sealed.storage import write_atomically
 
 UNFINISHED, UNGRADED, MISSING = "unfinished", "ungraded", "missing"
 
@@ -127,17 +127,10 @@ def write_csv(path: Path, rows: Iterable[Sequence[str]]) -> None:
     ValueError
         If the file cannot be written there.
     """
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(rows)
     try:
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".tmp")
-        try:
-            with open(descriptor, "w", encoding="utf-8", newline="") as file:
-                csv.writer(file).writerows(rows)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(name, path)
-        except BaseException:
-            os.unlink(name)
-            raise
+        write_atomically(path, text.getvalue().encode())
     except OSError as error:
         raise ValueError(f"{path} cannot be written: {error.strerror}") from error
 

@@ -11,6 +11,8 @@ class Limits:
     ----------
     cell_seconds : float
         Wall time of a cell, and of a test cell with all of its calls.
+    grace_seconds : float
+        Wall time that a process has to notice its own alarm before it is stopped.
     hand_in_seconds : float
         Wall time of a session.
     cpu_seconds : int
@@ -30,6 +32,7 @@ class Limits:
     """
 
     cell_seconds: float = 30.0
+    grace_seconds: float = 5.0
     hand_in_seconds: float = 180.0
     cpu_seconds: int = 150
     memory_mb: int = 2048

@@ -39,24 +39,21 @@ class SandboxError(RuntimeError):
 class Process:
     """A student's or an examiner's process."""
 
-    def __init__(self, channel: wire.Channel, stop: Callable[[], tuple[int, float]]):
-        self.channel, self._stop = channel, stop
+    def __init__(self, channel: wire.Channel, grace: float, stop: Callable[[], tuple[int, float]]):
+        self.channel, self.grace, self._stop = channel, grace, stop
         self.status, self.cpu_seconds = 0, 0.0
 
     def ask(self, message: dict | bytes, seconds: float) -> bytes:
-        """Send a message and wait for the answer."""
+        """Send a message and wait for the answer; seconds are the process's own, and some more."""
         frame = message if isinstance(message, bytes) else wire.dumps(message)
         self.channel.send(frame, seconds)
-        return self.channel.receive(seconds + GRACE)[0]
+        return self.channel.receive(seconds + self.grace)[0]
 
     def stop(self) -> None:
         """End the process and wait until it has ended; again: nothing."""
         if self._stop is not None:
             self.channel.close()
             (self.status, self.cpu_seconds), self._stop = self._stop(), None
-
-
-GRACE = 5.0  # seconds that a process has to notice its own alarm before it is stopped
 
 
 class Nursery:
@@ -119,7 +116,7 @@ class Nursery:
         socket.send_fds(self._control, [order], [theirs.fileno()])
         theirs.close()
         channel = wire.Channel(ours, self.limits.message_mb << 20)
-        process = Process(channel, lambda: self._stop(n))
+        process = Process(channel, self.limits.grace_seconds, lambda: self._stop(n))
         try:
             process.ask({"files": files}, 30.0)
         except (wire.Closed, wire.Late, wire.WireError) as error:
@@ -262,7 +259,8 @@ def start_alone(role: str, settings: dict, files: dict[str, str], limits: Limits
         shutil.rmtree(folder, ignore_errors=True)
         return status, 0.0
 
-    made = Process(wire.Channel(sock, limits.message_mb << 20), stop)
+    channel = wire.Channel(sock, limits.message_mb << 20)
+    made = Process(channel, limits.grace_seconds, stop)
     made.ask({"files": files}, 60.0)
     return made
 

@@ -10,7 +10,7 @@ from types import TracebackType
 from sealed import outputs
 from sealed.inside import wire
 from sealed.limits import Limits
-from sealed.sandbox import GRACE, Process
+from sealed.sandbox import Process
 
 ASK = b'{"ask":'
 
@@ -96,10 +96,10 @@ class Session:
 
     def _converse(self, frame: bytes, end: float) -> dict:
         channel = self.examiner.channel
-        channel.send(frame, max(end - time.monotonic(), 0.0) + GRACE / 2)
+        channel.send(frame, max(end - time.monotonic(), 0.0) + self.limits.grace_seconds / 2)
         while True:
             # the student's last call may come late by the grace, and be stopped
-            reply, _ = channel.receive(end + 2 * GRACE - time.monotonic())
+            reply, _ = channel.receive(end + 2 * self.limits.grace_seconds - time.monotonic())
             if not reply.startswith(ASK):
                 return wire.loads(reply)
             answer = self._student(reply[len(ASK) : -1], max(end - time.monotonic(), 0.0))

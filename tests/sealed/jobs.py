@@ -11,7 +11,9 @@ from sealed import grading
 from sealed.limits import Limits
 
 # short, so that a test of what goes wrong is over soon
-LIMITS = Limits(cell_seconds=5, hand_in_seconds=30, memory_mb=512, output_kb=64, message_mb=4)
+LIMITS = Limits(
+    cell_seconds=5, grace_seconds=3, hand_in_seconds=30, memory_mb=512, output_kb=64, message_mb=4
+)
 
 
 @dataclass(frozen=True)
