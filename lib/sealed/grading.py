@@ -19,6 +19,7 @@ from nbformat import NotebookNode
 
 from sealed import views
 from sealed.limits import Limits
+from sealed.outputs import writable
 from sealed.plan import Plan, Test, is_test, needed_cells, plan_of, read
 from sealed.sandbox import Nursery, SandboxError, start_alone
 from sealed.session import Session
@@ -203,7 +204,7 @@ def _shown_words(answer: dict) -> str:
         parts.append(f"In the test:\n{answer['traceback'].rstrip()}")
     if answer["student_traceback"]:
         parts.append(f"In your code:\n{answer['student_traceback'].rstrip()}")
-    return "\n\n".join(parts)
+    return writable("\n\n".join(parts))
 
 
 def _written(verdict: Verdict, outputs: list[dict], count: int) -> list[dict]:

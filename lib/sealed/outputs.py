@@ -23,6 +23,7 @@ def kept(outputs: Any, room: int) -> tuple[list[dict], int]:
     for output in outputs if isinstance(outputs, list) else []:
         if (clean := _clean(output)) is None:
             continue
+        clean = _writable(clean)
         size = _size(clean)
         if size > room or len(made) >= MOST:
             made.append({"output_type": "stream", "name": "stdout", "text": CUT})
@@ -30,6 +31,19 @@ def kept(outputs: Any, room: int) -> tuple[list[dict], int]:
         room -= size
         made.append(clean)
     return made, room
+
+
+def writable(text: str) -> str:
+    """Return a text that can be written to a file: without halves of characters."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _writable(output: Any) -> Any:
+    if isinstance(output, str):
+        return writable(output)
+    if isinstance(output, dict):
+        return {writable(key): _writable(value) for key, value in output.items()}
+    return [_writable(x) for x in output] if isinstance(output, list) else output
 
 
 def _clean(output: Any) -> dict | None:

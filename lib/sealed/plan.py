@@ -2,6 +2,7 @@
 
 import ast
 import copy
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -153,7 +154,7 @@ def parse(source: str) -> ast.Module:
     """Parse a cell as IPython would; a cell that is no Python has no names."""
     try:
         return ast.parse(TransformerManager().transform_cell(source))
-    except SyntaxError:
+    except (SyntaxError, ValueError, MemoryError, RecursionError):  # the last: nested too deep
         return ast.Module([], [])
 
 
@@ -178,7 +179,10 @@ def _bound_by(node: ast.AST, imports: bool = True) -> Iterator[str]:
 
 def free_names(source: str) -> set[str]:
     """Return the names that a cell reads before it has bound them itself."""
-    return _free(parse(source).body, set())
+    try:
+        return _free(parse(source).body, set())
+    except RecursionError:  # it may run all the same: then it may read whatever it names
+        return set(re.findall(r"[^\W\d]\w*", source))
 
 
 def _free(statements: Iterable[ast.AST], bound: set[str]) -> set[str]:

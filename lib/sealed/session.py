@@ -70,7 +70,9 @@ class Session:
         """Run a test cell; return the examiner's answer (`sealed.inside.examiner`)."""
         seconds = self._seconds()
         self._examiner({"names": names}, seconds)
-        return self._examiner({"test": source, "id": grade_id}, seconds)
+        answer = self._examiner({"test": source, "id": grade_id}, seconds)
+        answer["outputs"], self._room = outputs.kept(answer["outputs"], self._room)
+        return answer
 
     def _seconds(self) -> float:
         return max(min(self.limits.cell_seconds, self._end - time.monotonic()), 0.0)

@@ -55,6 +55,13 @@ def test_only_text_and_sizes_are_kept_of_a_display():
     assert made["metadata"] == {"text/plain": {"height": 2.5}}
 
 
+def test_halves_of_characters_are_replaced():
+    (made,), _ = kept([STREAM | {"text": "a\ud800b"}], 999)
+    assert made["text"] == "a?b"
+    (made,), _ = kept([ERROR | {"traceback": ["\udfff"]}], 999)
+    assert made["traceback"] == ["?"]
+
+
 def test_size_and_number_are_limited():
     made, room = kept([STREAM | {"text": "x" * 600}] * 10, 1500)
     assert len(made) == 3

@@ -71,7 +71,10 @@ def test_modules_in_another_form_are_refused(modules):
         ("a[i] = b", {"a", "i", "b"}),
         ("%matplotlib inline\nx", {"get_ipython", "x"}),
         ("no python here", set()),
+        ("x = " + "(" * 5000, set()),
+        ("x = " + "+".join(["a"] * 2000), {"x", "a"}),
     ],
+    ids=lambda x: str(x)[:30],
 )
 def test_free_names(source, free):
     assert plan.free_names(source) == free
