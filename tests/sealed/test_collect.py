@@ -324,10 +324,11 @@ def test_files_that_lead_out_of_an_archive_are_left_out_and_named(tmp_path):
     assert sorted(files) == [archive, tmp_path / "in" / "eve" / "good.txt"]
 
 
-def test_stock_nbgrader_leaves_them_out_without_a_word(tmp_path, capsys, caplog):
+def test_stock_nbgrader_leaves_them_out_or_stops_at_them(tmp_path, capsys, caplog):
     """Why there is an extractor of ours: a hand-in that disappears."""
     archive = zipped(tmp_path / "eve.zip", {"../hmm.ipynb": "{}"})
-    unzip(str(archive), str(tmp_path), create_own_folder=True)
+    with contextlib.suppress(Exception):  # newer setuptools refuse the whole archive
+        unzip(str(archive), str(tmp_path), create_own_folder=True)
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["eve", "eve.zip"]
     assert caplog.text == capsys.readouterr().out == capsys.readouterr().err == ""
 
