@@ -160,7 +160,7 @@ class _Check:
         self.source = nbformat.read(path, as_version=4)
         self.release = released(self.source, app)
         self.settings = self.source.metadata.get("sealed", {})
-        self.limits = Limits(**{**asdict(Limits()), **SealedExecute(parent=app).limits})
+        self.limits = Limits(**SealedExecute(parent=app).limits)
         self.answers = in_process.answers(self.source)
         self.points = {
             c.metadata.nbgrader.grade_id: float(c.metadata.nbgrader.get("points", 0))

@@ -73,7 +73,7 @@ class SealedExecute(NbGraderPreprocessor):
         handed_in = Path(
             course.format_path(course.submitted_directory, names["student"], names["assignment"])
         )
-        limits = Limits(**{**asdict(Limits()), **self._checked_limits()})
+        limits = Limits(**self._checked_limits())
         source_files = files_of(source_folder, limits)
         _remove_links(handed_in, here)
         order = {

@@ -29,6 +29,7 @@ class Session:
     def __init__(self, student: Process, examiner: Process, limits: Limits):
         self.student, self.examiner, self.limits = student, examiner, limits
         self.stopped = self.failed = ""
+        self._late = False
         self.cpu_seconds = 0.0
         self._end = time.monotonic() + limits.hand_in_seconds
         # a process that keeps to its limit has room to say that something is left out
@@ -110,7 +111,7 @@ class Session:
     def _no_answer(self) -> bytes:
         if self._late:
             return wire.dumps({"late": True})
-        return wire.dumps({"error": ["", "ProcessEnded", self.stopped]})
+        return wire.dumps({"error": [[["", "ProcessEnded"]], {"list": [self.stopped]}]})
 
     def _student(self, frame: bytes, seconds: float) -> bytes | None:
         """Ask the student's process; None if it is gone."""
@@ -130,8 +131,6 @@ class Session:
         except wire.WireError as error:
             self._stop(f"a cell or a function gave too much: {error}")
         return None
-
-    _late = False
 
     def _stop(self, why: str) -> None:
         self.stopped = why

@@ -9,6 +9,8 @@ from typing import NamedTuple
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook
 
+from tests.sealed.small import cell
+
 SETUP = """\
 import functools
 import math
@@ -647,10 +649,10 @@ FILES = {
 
 def source(variants: dict[str, Variant]) -> NotebookNode:
     """The instructor's notebook with these tasks in turn; each is worth two points."""
-    cells = [_cell("setup", SETUP, locked=True), new_code_cell(PLAY, id="play")]
+    cells = [cell("setup", SETUP, locked=True), new_code_cell(PLAY, id="play")]
     for i, variant in enumerate(variants.values()):
-        cells.append(_cell(f"answer-{i}", variant.answer, solution=True))
-        cells.append(_cell(f"tests-{i}", variant.tests, grade=True, locked=True, points=2))
+        cells.append(cell(f"answer-{i}", variant.answer, solution=True))
+        cells.append(cell(f"tests-{i}", variant.tests, grade=True, locked=True, points=2))
     made = new_notebook(cells=cells)
     made.metadata = NotebookNode(
         kernelspec={"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -665,20 +667,6 @@ def hand_in(variants: dict[str, Variant]) -> NotebookNode:
     made = source(variants)
     for i, variant in enumerate(variants.values()):
         if variant.between:
-            place = [cell.id for cell in made.cells].index(f"tests-{i}")
+            place = [made_cell.id for made_cell in made.cells].index(f"tests-{i}")
             made.cells.insert(place, new_code_cell(variant.between, id=f"between-{i}"))
     return made
-
-
-def _cell(grade_id: str, source: str, **flags) -> NotebookNode:
-    cell = new_code_cell(source, id=grade_id)
-    cell.metadata.nbgrader = {
-        "grade": False,
-        "grade_id": grade_id,
-        "locked": False,
-        "schema_version": 3,
-        "solution": False,
-        "task": False,
-        **flags,
-    }
-    return cell

@@ -43,11 +43,7 @@ class Link:
 
     def get(self, name: str) -> Any:
         """Return what the student's process has under a name; NameError if nothing."""
-        return self._ask({"get": name}, name)
-
-    def ask(self, request: dict, called: str) -> Any:
-        """Send a request; return the value or raise what it raised."""
-        return self._ask(request, called)
+        return self.ask({"get": name}, name)
 
     def call(self, number: int, called: str, arguments: tuple, keywords: dict) -> Any:
         """Call an object of the student's."""
@@ -59,9 +55,10 @@ class Link:
         generators = [
             a for a in (*arguments, *keywords.values()) if isinstance(a, np.random.Generator)
         ]
-        return self._ask(request, called, generators)
+        return self.ask(request, called, generators)
 
-    def _ask(self, request: dict, called: str, generators: list | tuple = ()) -> Any:
+    def ask(self, request: dict, called: str, generators: list | tuple = ()) -> Any:
+        """Send a request; return the value or raise what it raised."""
         self.called = called
         with patience():
             self.channel.send(wire.dumps({"ask": request}))
@@ -138,12 +135,8 @@ class StudentObject:
     __array_ufunc__ = None
 
     def __init__(self, link: Link, number: int, kind: str, called: str):
-        for name, value in zip(self._slots(), (called, kind, link, number), strict=True):
+        for name, value in zip(StudentObject.__slots__, (called, kind, link, number), strict=True):
             object.__setattr__(self, name, value)
-
-    @staticmethod
-    def _slots() -> tuple[str, ...]:
-        return StudentObject.__slots__
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name not in ("__name__", "__doc__", "__qualname__"):
