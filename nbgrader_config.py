@@ -41,7 +41,6 @@ c.Autograde.autograde_preprocessors = [
     preprocessors.LimitOutput,
     preprocessors.SaveAutoGrades,
     preprocessors.AssignLatePenalties,
-    preprocessors.CheckCellMetadata,
 ]
 
 c.Autograde.sanitize_preprocessors = [

@@ -5,14 +5,18 @@ partial credit, comments and late penalties by its own rules; or, for a hand-in 
 graded, as an entry that waits for a person.
 """
 
+import contextlib
 import errno
+import functools
 import glob
 import json
 import os
+from collections.abc import Iterator
 
 import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell, new_notebook
+from nbgrader import api
 from nbgrader.api import Gradebook, SubmittedNotebook
 from nbgrader.converters import Autograde
 from nbgrader.converters.base import NbGraderException
@@ -26,6 +30,20 @@ from sealed.execute import SealedExecute
 from sealed.executors import Compute, Lost, Stop
 from sealed.sandbox import SandboxError
 from sealed.storage import write_atomically
+
+
+@contextlib.contextmanager
+def one_engine() -> Iterator[None]:
+    """Let nbgrader have one database engine an address, and not nine for each hand-in.
+
+    Each would compile every statement anew, which takes as long as all the rest of its pass.
+    """
+    make = api.create_engine
+    api.create_engine = functools.cache(make)
+    try:
+        yield
+    finally:
+        api.create_engine = make
 
 
 def autograde(assignment: Assignment, student: str, compute: Compute) -> str:

@@ -4,6 +4,8 @@ import argparse
 import importlib
 import sys
 
+from sealed import worker
+
 COMMANDS = {
     "grade": ("sealed.run", "grade the hand-ins of an assignment, in parallel"),
     "report": ("sealed.report", "say how an assignment went, and which hand-ins are alike"),
@@ -15,6 +17,7 @@ COMMANDS = {
 
 def main(argv: list[str] | None = None) -> int:
     """Run one of the commands; return the exit code."""
+    worker.start_quickly()
     parser = argparse.ArgumentParser(prog="sealed", description="Grading that can be trusted.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     arguments = sys.argv[1:] if argv is None else argv

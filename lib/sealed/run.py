@@ -124,7 +124,8 @@ def grade(
     names = course.students(assignment, students)
     folder = Path(assignment.course.root) / execute.records / assignment.name
     kept = store.Store(folder)
-    with kept.locked(), contextlib.chdir(assignment.course.root), warnings.catch_warnings():
+    here = contextlib.chdir(assignment.course.root)
+    with kept.locked(), here, autograding.one_engine(), warnings.catch_warnings():
         warnings.simplefilter("ignore", SAWarning)  # about the order in which nbgrader makes rows
         course.enter(assignment)
         run = kept.begin(summary.beginning(marks.read(assignment)))

@@ -28,6 +28,7 @@ from sealed.limits import Limits
 
 NOBODY = 65534
 FIRST_UID, N_UIDS = 61184, 4000  # systemd's range for users that exist while a service runs
+DEVICES = ("null", "zero", "full", "random", "urandom")
 START_SECONDS = 120.0
 HELP = "book page *Teach with this book* says what to do"
 
@@ -183,7 +184,11 @@ def command(view: views.View) -> list[str]:
         options += ["--perms", "0555", "--tmpfs", path, "--remount-ro", path]
     folder("/etc")
     options += ["--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache"]
-    options += ["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"]
+    options += ["--proc", "/proc"]
+    folder("/dev/shm")
+    for name in DEVICES:  # bubblewrap's own /dev would cost a second user namespace
+        options += ["--dev-bind", f"/dev/{name}", f"/dev/{name}"]
+    options += ["--symlink", "/proc/self/fd", "/dev/fd"]
     scratch = isolation.SCRATCH
     options += ["--perms", "1777", "--size", str(64 << 20), "--tmpfs", scratch]
     options += ["--perms", "0755", "--dir", f"{scratch}/matplotlib"]

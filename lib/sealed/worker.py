@@ -8,9 +8,11 @@ import multiprocessing
 import os
 import pkgutil
 import signal
+import sys
 import threading
 from multiprocessing.connection import wait
-from typing import Any
+from types import ModuleType
+from typing import Any, cast
 
 _running = threading.Lock()
 
@@ -28,9 +30,18 @@ def probe() -> Any:
 
 def begin(mark: str) -> None:
     """Prepare a process: it leaves interruption to the main process, and ends with it."""
+    start_quickly()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     pkgutil.resolve_name(mark)  # imports it now, before there are jobs
+
+
+def start_quickly() -> None:
+    """Spare this process two seconds in which jsonschema would read a grammar of web addresses.
+
+    It is needed for addresses in other alphabets, of which a notebook's schema has none.
+    """
+    sys.modules.setdefault("rfc3987_syntax", cast(ModuleType, None))  # cannot be imported
 
 
 def _end_with_parent() -> None:

@@ -30,7 +30,7 @@ def main() -> None:
     started = time.monotonic()
     orders = json.loads(sys.argv[1])
     control = socket.socket(fileno=orders["socket"])
-    missing = _warm(orders["modules"])
+    missing = _warm([f"sealed.inside.{orders['role']}", *orders["modules"]])
     cells = Cells()
     _draw_once()
     gc.collect()
@@ -84,14 +84,11 @@ class _Nursery:
         order = json.loads(message)
         if "kill" in order:
             if order["kill"] in self.children:
-                os.kill(self.children[order["kill"]][0], signal.SIGTERM)
+                os.kill(self.children[order["kill"]][0], signal.SIGKILL)
             return True
-        # a kill that comes before the process is ready for it waits
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
-        child = os.fork()
+        child = isolation.fork_alone()
         if child == 0:
             _child(sockets[0], self.cells, self.orders, order["settings"])
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
         os.close(sockets[0])
         self.children[order["fork"]] = child, os.pidfd_open(child)
         return True
@@ -116,7 +113,6 @@ def _child(descriptor: int, cells, orders: dict, settings: dict) -> None:
     try:
         os.dup2(descriptor, 0)  # the place of the standard input, which is empty
         os.closerange(3, 1 << 16)
-        isolation.fork_alone()
         os.setsid()
         limits = orders["limits"]
         isolation.part(limits["disk_mb"])
