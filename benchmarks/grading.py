@@ -8,14 +8,12 @@ cores. What the sandbox costs is the CPU time of a hand-in without a cell, in al
 have a part in it: orders, forking, parting, renouncing, and the end of two students and examiners.
 """
 
-import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 
 import psutil
@@ -112,15 +110,7 @@ def cpu_of_an_empty_hand_in() -> float:
     """Return the CPU seconds that sealing takes, of all processes together, the mean of some."""
     notebook = new_notebook()
     notebook.metadata.sealed = {"modules": ["numpy", "scipy", "matplotlib"]}
-    order = {
-        "source": notebook,
-        "hand_in": notebook,
-        "files": {},
-        "source_files": {},
-        "limits": asdict(Limits()),
-        "sealed": True,
-    }
-    job = json.dumps(order).encode()
+    job = grading.job_of(notebook, notebook, limits=Limits(), sealed=True)
     grading.mark(job)  # starts the interpreters
     before = _cpu_seconds()
     for _ in range(EMPTY_RUNS):

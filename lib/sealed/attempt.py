@@ -10,7 +10,6 @@ import json
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 import nbformat
@@ -19,7 +18,7 @@ from nbformat import NotebookNode
 from sealed import grading, in_process, rules, sandbox, views
 from sealed.execute import TooMuch, files_of
 from sealed.limits import Limits
-from sealed.plan import is_test
+from sealed.plan import is_test, modules_of
 
 PASSED, FAILED, NOTHING = 0, 1, 2
 
@@ -98,15 +97,8 @@ def attempt(notebook: NotebookNode, folder: Path, *, sealed: bool) -> dict:
     except TooMuch as error:
         raise AttemptError(f"{error}. Put the notebook in a folder of its own") from None
     bare = in_process.answered(notebook, {})
-    job = {
-        "source": bare,
-        "hand_in": bare,
-        "files": files,
-        "source_files": {},
-        "limits": asdict(limits),
-        "sealed": sealed,
-    }
-    return json.loads(grading.mark(json.dumps(job, sort_keys=True).encode()))
+    job = grading.job_of(bare, bare, limits=limits, sealed=sealed, files=files)
+    return json.loads(grading.mark(job))
 
 
 def lines_of(
@@ -172,7 +164,7 @@ def _heading(cell: NotebookNode) -> str:
 
 def _forbidden(notebook: NotebookNode, folder: Path) -> Iterator[tuple[str, int, str]]:
     """Yield heading, line and module of each import of the student's that is not allowed."""
-    modules = notebook.metadata.get("sealed", {}).get("modules", views.DEFAULT_MODULES)
+    modules = modules_of(notebook)
     beside = [path.stem for path in folder.iterdir() if path.suffix == ".py" or path.is_dir()]
     heading = ""
     for cell in notebook.cells:

@@ -16,7 +16,6 @@ The source notebook's metadata says what to look at:
 
 import argparse
 import copy
-import dataclasses
 import inspect
 import json
 import multiprocessing
@@ -365,15 +364,15 @@ class _Check:
     def _sealed(self, given: dict[str, str]) -> dict[str, dict]:
         """Return the tests of a hand-in with these answers, run as hand-ins are."""
         files = files_of(self.path.parent, self.limits)
-        job = {
-            "source": self.source,
-            "hand_in": in_process.answered(self.source, given),
-            "files": files,
-            "source_files": files,
-            "limits": dataclasses.asdict(self.limits),
-            "sealed": self.probe.sealed,
-        }
-        return json.loads(grading.mark(json.dumps(job, sort_keys=True).encode()))["tests"]
+        job = grading.job_of(
+            self.source,
+            in_process.answered(self.source, given),
+            limits=self.limits,
+            sealed=self.probe.sealed,
+            files=files,
+            source_files=files,
+        )
+        return json.loads(grading.mark(job))["tests"]
 
 
 def released(source: NotebookNode, app: AutogradeApp) -> NotebookNode:

@@ -76,19 +76,20 @@ class SealedExecute(NbGraderPreprocessor):
         limits = Limits(**self._checked_limits())
         source_files = files_of(source_folder, limits)
         _remove_links(handed_in, here)
-        order = {
-            "source": source,
-            "hand_in": nb,
-            "files": {},
-            "source_files": source_files,
-            "limits": asdict(limits),
-            "sealed": self._is_sealed(),
-        }
+        files, refused = {}, ""
         try:
-            order["files"] = files_of(here, limits)
+            files = files_of(here, limits)
         except TooMuch as error:
-            order["refused"] = str(error)
-        return json.dumps(order, sort_keys=True).encode()
+            refused = str(error)
+        return grading.job_of(
+            source,
+            nb,
+            limits=limits,
+            sealed=self._is_sealed(),
+            files=files,
+            source_files=source_files,
+            refused=refused,
+        )
 
     def mark(self, job: bytes) -> bytes:
         """Return the result of a job."""

@@ -9,7 +9,7 @@ shown. So a hidden test's inputs can go nowhere, whatever the student's code doe
 import atexit
 import json
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -24,6 +24,8 @@ from sealed.plan import Plan, Test, is_test, needed_cells, plan_of, read
 from sealed.sandbox import Nursery, SandboxError, start_alone
 from sealed.session import Session
 
+NO_FILES: Mapping[str, str] = {}
+
 
 @dataclass
 class Outcome:
@@ -36,15 +38,51 @@ class Outcome:
     failed: str = ""
 
 
+def job_of(
+    source: NotebookNode,
+    hand_in: NotebookNode,
+    *,
+    limits: Limits,
+    sealed: bool,
+    files: Mapping[str, str] = NO_FILES,
+    source_files: Mapping[str, str] = NO_FILES,
+    refused: str = "",
+) -> bytes:
+    """Write down all that marks depend on: what `mark` takes, the same bytes for the same.
+
+    Parameters
+    ----------
+    source : NotebookNode
+        The notebook with answers and hidden tests.
+    hand_in : NotebookNode
+        As nbgrader's sanitizing leaves it.
+    limits : Limits
+    sealed : bool
+        Whether to seal.
+    files, source_files : mapping from path to base64
+        What lies beside the hand-in, and beside the source notebook.
+    refused : str
+        Why the hand-in is not to be run at all, if it is not.
+    """
+    order = {
+        "source": source,
+        "hand_in": hand_in,
+        "files": files,
+        "source_files": source_files,
+        "limits": asdict(limits),
+        "sealed": sealed,
+        "refused": refused,
+    }
+    return json.dumps(order, sort_keys=True).encode()
+
+
 def mark(job: bytes) -> bytes:
     """Grade one notebook.
 
     Parameters
     ----------
     job : bytes
-        JSON: "source" and "hand_in", notebooks, the latter as nbgrader's sanitizing leaves it;
-        "files" and "source_files", in base64 by path; "limits", the fields of `Limits`; "sealed",
-        whether to seal; "refused", words if the hand-in is not to be run at all.
+        From `job_of`.
 
     Returns
     -------
@@ -66,7 +104,7 @@ def mark(job: bytes) -> bytes:
     limits = Limits(**order["limits"])
     start = _sealed if order["sealed"] else _unsealed
     files, source_files = order["files"], order["source_files"]
-    problem, cpu = order.get("refused"), 0.0
+    problem, cpu = order["refused"] or None, 0.0
     shown = judged = Outcome()
     if not problem:
         cells = range(len(hand_in.cells))
@@ -306,4 +344,4 @@ def close() -> None:
         _close(key)
 
 
-__all__ = ["SandboxError", "close", "mark"]
+__all__ = ["SandboxError", "close", "job_of", "mark"]

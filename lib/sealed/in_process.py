@@ -19,10 +19,9 @@ import nbformat.v4
 from nbformat import NotebookNode
 from nbgrader import utils
 
+from sealed import sandbox
 from sealed.inside.cells import Cells, Shell
 from sealed.plan import bound_names, free_names, is_test
-
-INLINE = "module://matplotlib_inline.backend_inline"  # where a kernel draws
 
 
 @dataclass(frozen=True)
@@ -226,9 +225,9 @@ def _inline_figures() -> Iterator[None]:
     before = os.environ.get("MPLBACKEND")
     pyplot = sys.modules.get("matplotlib.pyplot")
     backend = pyplot.get_backend() if pyplot else None
-    os.environ["MPLBACKEND"] = INLINE
+    os.environ["MPLBACKEND"] = sandbox.INLINE
     if pyplot:
-        pyplot.switch_backend(INLINE)
+        pyplot.switch_backend(sandbox.INLINE)
     try:
         yield
     finally:

@@ -91,7 +91,7 @@ def plan_of(source: NotebookNode) -> Plan:
         else:
             idle.add(cell.source.strip())
     imported = {m for c in cells if not utils.is_solution(c) for m in _imports(c.source)}
-    return Plan(tests, frozenset(idle), _modules(source), tuple(sorted(imported)))
+    return Plan(tests, frozenset(idle), modules_of(source), tuple(sorted(imported)))
 
 
 def is_test(cell: NotebookNode) -> bool:
@@ -139,7 +139,14 @@ def _test(cell: NotebookNode, names: list[str], share: list[str]) -> Test:
     )
 
 
-def _modules(source: NotebookNode) -> tuple[str, ...]:
+def modules_of(source: NotebookNode) -> tuple[str, ...]:
+    """Return what a student may import, beside the standard library, by the notebook's metadata.
+
+    Raises
+    ------
+    ValueError
+        If its metadata "sealed" does not have the form {"modules": [names]}.
+    """
     settings = source.metadata.get("sealed", {})
     modules = settings.get("modules", views.DEFAULT_MODULES)
     if isinstance(modules, str) or not all(isinstance(m, str) for m in modules):

@@ -16,8 +16,8 @@ from nbformat import NotebookNode
 from nbgrader import utils
 from nbgrader.preprocessors import ClearHiddenTests
 
-from sealed import in_process, views
-from sealed.plan import bound_names, free_names, is_test, parse
+from sealed import in_process
+from sealed.plan import bound_names, free_names, is_test, modules_of, parse
 
 # of numpy.random, what has no state that all share
 GENERATORS = {"default_rng", "Generator", "SeedSequence", "BitGenerator"}
@@ -132,7 +132,7 @@ def _stubs(release: NotebookNode) -> Iterator[Breach]:
 
 
 def _lazy_results(cell: Cell, asked: dict[str, str]) -> Iterator[Breach]:
-    """Find functions that give generators: an iterator does not cross."""
+    """Find functions that give iterators: a test can go through one only once."""
     for top in cell.tree.body:
         functions = top.body if isinstance(top, ast.ClassDef) else [top]
         for function in functions:
@@ -282,7 +282,7 @@ def _line_of(tree: ast.Module, name: str) -> int:
 
 def _imports(cells: list[Cell], source: NotebookNode) -> Iterator[Breach]:
     """Find imports that a student could not write, in what the student's process runs."""
-    modules = source.metadata.get("sealed", {}).get("modules", views.DEFAULT_MODULES)
+    modules = modules_of(source)
     for cell in cells:
         if not cell.is_test:
             for line, name in forbidden_imports(cell.source, modules):

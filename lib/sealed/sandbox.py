@@ -204,8 +204,9 @@ def command(view: views.View) -> list[str]:
     return ["bwrap", *options, "--", *python, view.program]
 
 
+INLINE = "module://matplotlib_inline.backend_inline"  # where a kernel draws
 COMMON = {
-    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    "MPLBACKEND": INLINE,
     "OPENBLAS_NUM_THREADS": "1",  # many small matrices: a second thread only waits
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",

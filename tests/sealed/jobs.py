@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook
@@ -75,22 +75,17 @@ def mark(
     files: Mapping[str, str] | None = None,
     limits: Limits = LIMITS,
     sealed: bool = True,
-    **more: object,
+    refused: str = "",
 ) -> Result:
     """Grade a hand-in: a notebook, the answers by grade id, or the only answer."""
     if isinstance(hand_in, str):
         hand_in = {"answer": hand_in}
     if not isinstance(hand_in, NotebookNode):
         hand_in = with_answers(source, hand_in)
-    order = {
-        "source": source,
-        "hand_in": hand_in,
-        "files": dict(files or {}),
-        "source_files": {},
-        "limits": asdict(limits),
-        "sealed": sealed,
-    }
-    result = json.loads(grading.mark(json.dumps(order | more).encode()))
+    job = grading.job_of(
+        source, hand_in, limits=limits, sealed=sealed, files=files or {}, refused=refused
+    )
+    result = json.loads(grading.mark(job))
     return Result(result["notebook"], result["tests"], result["problem"])
 
 

@@ -3,7 +3,6 @@
 import base64
 import copy
 import json
-from dataclasses import asdict
 
 import pytest
 from nbgrader.preprocessors import Execute
@@ -42,15 +41,11 @@ def stock(variants, folder):
 
 
 def sealed(variants):
-    job = {
-        "source": source(variants),
-        "hand_in": hand_in(variants),
-        "files": {k: base64.b64encode(text.encode()).decode() for k, text in FILES.items()},
-        "source_files": {},
-        "limits": asdict(Limits()),
-        "sealed": True,
-    }
-    result = json.loads(grading.mark(json.dumps(job, sort_keys=True).encode()))
+    files = {k: base64.b64encode(text.encode()).decode() for k, text in FILES.items()}
+    job = grading.job_of(
+        source(variants), hand_in(variants), limits=Limits(), sealed=True, files=files
+    )
+    result = json.loads(grading.mark(job))
     assert result["problem"] is None
     return by_name(variants, {k: test["points"] for k, test in result["tests"].items()})
 
