@@ -39,6 +39,7 @@ import base64
 import html
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -291,11 +292,20 @@ def _one_line(text: str) -> str:
 
 def _markdown(source: str, attachments: Mapping[str, Any] | None = None) -> tuple[str, bool]:
     """Return Markdown as clean HTML, and whether without cleaning it could do harm."""
+    if pictures := _pictures(attachments):
+        return _rendered(source, pictures)
+    return _rendered_alone(source)
+
+
+@lru_cache(256)  # most texts are the instructor's, and the same in every hand-in
+def _rendered_alone(source: str) -> tuple[str, bool]:
+    return _rendered(source, NotebookNode())
+
+
+def _rendered(source: str, pictures: NotebookNode) -> tuple[str, bool]:
     if len(_DATA.sub("", source)) > _LONGEST or source.count(r"\begin") > _MOST_ENVIRONMENTS:
         return f"<pre>{html.escape(source)}</pre>", True
-    renderer = _Renderer(
-        escape=False, exclude_anchor_links=True, attachments=_pictures(attachments)
-    )
+    renderer = _Renderer(escape=False, exclude_anchor_links=True, attachments=pictures)
     try:
         text = MarkdownWithMath(renderer=renderer).render(source)
     except Exception:  # whatever breaks the parser is still an answer to be read

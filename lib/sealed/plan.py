@@ -5,6 +5,7 @@ import copy
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import nbformat
 from IPython.core.inputtransformer2 import TransformerManager
@@ -165,9 +166,10 @@ def parse(source: str) -> ast.Module:
         return ast.Module([], [])
 
 
-def bound_names(source: str, *, imports: bool = True) -> set[str]:
+@lru_cache(1024)  # most cells are the instructor's, and the same in every hand-in
+def bound_names(source: str, *, imports: bool = True) -> frozenset[str]:
     """Return the names that a cell binds at its top level."""
-    return {name for node in parse(source).body for name in _bound_by(node, imports)}
+    return frozenset(name for node in parse(source).body for name in _bound_by(node, imports))
 
 
 def _bound_by(node: ast.AST, imports: bool = True) -> Iterator[str]:
@@ -184,12 +186,13 @@ def _bound_by(node: ast.AST, imports: bool = True) -> Iterator[str]:
             yield from _bound_by(child, imports)
 
 
-def free_names(source: str) -> set[str]:
+@lru_cache(1024)
+def free_names(source: str) -> frozenset[str]:
     """Return the names that a cell reads before it has bound them itself."""
     try:
-        return _free(parse(source).body, set())
+        return frozenset(_free(parse(source).body, set()))
     except RecursionError:  # it may run all the same: then it may read whatever it names
-        return set(re.findall(r"[^\W\d]\w*", source))
+        return frozenset(re.findall(r"[^\W\d]\w*", source))
 
 
 def _free(statements: Iterable[ast.AST], bound: set[str]) -> set[str]:
