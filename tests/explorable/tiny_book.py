@@ -9,7 +9,7 @@ CONFIG = """
 title: Tiny
 author: nobody
 only_build_toc_files: true
-execute: {execute_notebooks: cache, raise_on_error: true}
+execute: {execute_notebooks: cache, raise_on_error: true, timeout: 120}
 html: {use_issues_button: false}
 sphinx:
   extra_extensions: [explorable.sphinx, sphinx_design]
